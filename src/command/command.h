@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The command side: admission with bounded queues, one lane a partition, de-duplication, checkpoints, outcomes.
+ * What the engine sees of it. PROTOCOL: a command's outcome leaves memory only when the log has it. */
+#ifndef WEIRI_COMMAND_H
+#define WEIRI_COMMAND_H
+
+#include "base/error.h"
+#include "base/world.h"
+#include "log/log.h"
+#include "message/schema.h"
+
+typedef struct weiri_commands weiri_commands;
+
+typedef struct weiri_commands_config {
+    const weiri_schema *schema; /* borrowed */
+    weiri_log *log; /* borrowed */
+    const weiri_world *world;
+    const char *dir; /* checkpoint/ and attempts go in here */
+    const char *build_id; /* of the object that holds the module: part of the checkpoints' fingerprint */
+    uint32_t threads; /* lane threads; 0: min(partitions, cores) */
+    uint32_t queue_items; /* of one lane; 0: 65,536 */
+    size_t queue_bytes; /* of one lane; 0: 64 MiB */
+    uint32_t window; /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
+    uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
+} weiri_commands_config;
+
+typedef enum weiri_answer_kind {
+    WEIRI_ANSWER_OUTCOME,
+    WEIRI_ANSWER_STATE, /* of weiri_commands_ask_state */
+    WEIRI_ANSWER_LOOKUP, /* of weiri_commands_ask_outcome: status NOT_FOUND when it is not in the window */
+} weiri_answer_kind;
+
+#define WEIRI_NO_EVENTS UINT64_MAX
+
+/* What a lane answers. Borrowed for the call of its done function. */
+typedef struct weiri_answer {
+    weiri_answer_kind kind;
+    weir_status status; /* OK, REJECTED, CONFLICT, TIMEOUT (unknown: the log failed), NOT_FOUND, INVALID (of the lane) */
+    bool repeated;
+    uint32_t partition;
+    uint64_t source; /* of the command that was decided: for a repeat, the original's (if it is known) */
+    uint64_t version; /* of the aggregate after it (a conflict: as it is; a STATE answer: now) */
+    uint32_t events;
+    uint64_t events_offset; /* of the first of them in events[partition]; WEIRI_NO_EVENTS: none.
+                                   A STATE answer: of the aggregate's last event */
+    const char *code, *text; /* of a rejection or failure; "" else */
+    uint64_t last_sequence; /* of its source in this partition, for `gap` */
+    weiri_bytes state; /* STATE: the packed state */
+    const weiri_type *type; /* LOOKUP: of the command, where known; else NULL */
+} weiri_answer;
+
+/* Called once for each accepted request, on the one callback thread, when what it says is durable. Must not block. */
+typedef void weiri_answer_fn(void *user, const weiri_answer *answer);
+
+typedef struct weiri_submit {
+    const weiri_type *type;
+    weiri_bytes key; /* weiri_key_valid */
+    weiri_bytes payload; /* the packed message, its key field filled, at most WEIRI_MESSAGE_MOST */
+    weiri_bytes id; /* 1-128 bytes */
+    bool client_id; /* the id is the client's: it counts for de-duplication */
+    bool expect;
+    uint64_t expected_version;
+    weiri_bytes source; /* bulk: (source, sequence, previous); empty: not */
+    uint64_t sequence, previous, fingerprint;
+    weiri_bytes headers; /* more headers for the command (traceparent, correlation): weiri_headers_add */
+    int64_t timeout_ms; /* for room in the queue: 0 not at all, -1 as long as it takes */
+    weiri_answer_fn *done;
+    void *user;
+} weiri_submit;
+
+/* Recovers every lane (newest checkpoint, then the tail of the log) without starting anything.
+ * Owns: gives *ret_commands, for weiri_commands_close. Errors: INVALID (an event type in the log that this module does not
+ * know: names it), CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_commands, weir_error *err);
+WEIR_MUST_USE weir_status weiri_commands_start(weiri_commands *commands, weir_error *err);
+/* Refuses new requests, answers those it has, writes checkpoints, stops its threads. Later: close. */
+void weiri_commands_stop(weiri_commands *commands);
+void weiri_commands_close(weiri_commands *commands); /* NULL is fine; stops first if need be */
+
+/* Errors: BUSY (queue full, disk reserve), CLOSED, IO (the log has failed). On error `done` is never called. Thread: any. */
+WEIR_MUST_USE weir_status weiri_commands_submit(weiri_commands *commands, const weiri_submit *submit, weir_error *err);
+/* Asks a lane for an aggregate's durable state, or for the outcome of (aggregate, key, id). Errors: as submit. */
+WEIR_MUST_USE weir_status weiri_commands_ask_state(
+    weiri_commands *commands, uint16_t aggregate, weiri_bytes key, weiri_answer_fn *done, void *user, weir_error *err);
+WEIR_MUST_USE weir_status weiri_commands_ask_outcome(
+    weiri_commands *commands, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user, weir_error *err);
+
+/* How far a bulk source has got in one partition, durably. False: never seen there. Thread: any. */
+bool weiri_commands_source(
+    weiri_commands *commands, uint32_t partition, weiri_bytes source, uint64_t *ret_last_sequence, uint64_t *ret_fingerprint);
+
+typedef struct weiri_lane_metrics {
+    uint64_t accepted, rejected, conflicts, repeated, malformed, quarantined, events, batches;
+    uint64_t queue_items, queue_bytes, queue_refused;
+    uint64_t aggregates, state_bytes;
+    uint64_t window_entries;
+    int64_t window_age_ms; /* lane time now minus that of the oldest entry */
+    uint64_t checkpoints, checkpoint_offset;
+    uint64_t recovered_events; /* replayed at opening */
+} weiri_lane_metrics;
+void weiri_commands_metrics(weiri_commands *commands, uint32_t partition, weiri_lane_metrics *ret_metrics);
+
+#endif

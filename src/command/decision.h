@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One command being decided: what the author's decide sees as weir_decision. Deterministic: its only time is given, its
+ * only chance comes from the command's id. Used by lanes and by stories. Reused from command to command, so that deciding
+ * allocates nothing. Thread: one at a time. */
+#ifndef WEIRI_DECISION_H
+#define WEIRI_DECISION_H
+
+#include <weir/domain.h>
+#include "base/bytes.h"
+#include "message/schema.h"
+
+typedef struct weiri_emitted {
+    const weiri_type *type;
+    size_t start, size; /* of its packed bytes in packed */
+} weiri_emitted;
+
+struct weir_decision {
+    const weiri_schema *schema;
+    const weiri_type *command;
+    const char *key; /* with a NUL; borrowed */
+    weiri_bytes id; /* seeds weir_random; borrowed */
+    uint64_t version;
+    int64_t time_ms;
+    uint64_t draws;
+    weiri_buffer packed; /* the emitted events' bytes */
+    weiri_emitted *emitted;
+    size_t n_emitted, room;
+    weir_status status; /* OK, REJECTED, or INVALID: the author's mistake, which sticks */
+    char code[64];
+    char text[512];
+};
+
+/* Zero-initialise a decision once; then begin, for each command. */
+void weiri_decision_begin(weir_decision *d, const weiri_schema *schema, const weiri_type *command, const char *key, weiri_bytes id,
+    uint64_t version, int64_t time_ms);
+/* Runs decide. Returns what became of it: OK (0 or more emitted events), REJECTED (code, text), INVALID (the author's mistake in
+ * text: undeclared event, foreign key, emit after reject, WEIR_REJECTED without weir_reject, message too large). */
+WEIR_MUST_USE weir_status weiri_decision_run(weir_decision *d, const void *state, const ProtobufCMessage *command);
+weiri_bytes weiri_decision_event(const weir_decision *d, size_t i);
+void weiri_decision_fini(weir_decision *d);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Settings: flag > environment (WEIR_NAME) > file (weir.conf, lines `name = value`, # comments) > default; one table that
+ * also makes --help, `weir config` and the checks. Thread: one at a time. */
+#ifndef WEIRI_SETTINGS_H
+#define WEIRI_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/bytes.h"
+#include "base/error.h"
+
+typedef enum weiri_setting_kind { WEIRI_SETTING_TEXT, WEIRI_SETTING_NUMBER, WEIRI_SETTING_SIZE, WEIRI_SETTING_FLAG } weiri_setting_kind;
+
+typedef struct weiri_setting_row {
+    const char *name; /* "dir"; the flag is --dir, the variable WEIR_DIR */
+    weiri_setting_kind kind;
+    const char *fallback; /* the default, as text */
+    uint64_t least, most; /* of a NUMBER or SIZE */
+    const char *what; /* for --help: a few words with the unit */
+} weiri_setting_row;
+
+/* Ends with a row whose name is NULL. */
+extern const weiri_setting_row weiri_setting_rows[];
+
+enum { WEIRI_SETTINGS_MOST = 48 };
+typedef struct weiri_settings {
+    char *values[WEIRI_SETTINGS_MOST]; /* NULL: the default */
+    char *origins[WEIRI_SETTINGS_MOST]; /* "--dir", "WEIR_DIR", "weir.conf:3", "default" */
+} weiri_settings; /* zero-initialise */
+
+/* Sets one by name. Errors: INVALID: unknown (with the nearest), not a number, out of range. */
+WEIR_MUST_USE weir_status weiri_settings_set(
+    weiri_settings *settings, const char *name, const char *value, const char *origin, weir_error *err);
+/* "name=value name='a value'" as weir_open takes it. */
+WEIR_MUST_USE weir_status weiri_settings_parse(weiri_settings *settings, const char *text, weir_error *err);
+/* Reads a file, then WEIR_* variables, each only where nothing stronger has set it. Errors: IO, INVALID with file and line. */
+WEIR_MUST_USE weir_status weiri_settings_read_file(weiri_settings *settings, const char *path, bool must_exist, weir_error *err);
+WEIR_MUST_USE weir_status weiri_settings_read_environment(weiri_settings *settings, weir_error *err);
+
+const char *weiri_settings_text(const weiri_settings *settings, const char *name); /* the name must be in the table */
+uint64_t weiri_settings_number(const weiri_settings *settings, const char *name); /* a SIZE: bytes ("64MB" = 64 MiB) */
+bool weiri_settings_flag(const weiri_settings *settings, const char *name);
+const char *weiri_settings_origin(const weiri_settings *settings, const char *name);
+void weiri_settings_fini(weiri_settings *settings);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening the embedded engine of the log: one LMDB environment in a directory. docs/formats/log.md is its format.
+ * Threads: one committer of its own; lanes append, anybody reads. */
+#ifndef WEIRI_EMBEDDED_H
+#define WEIRI_EMBEDDED_H
+
+#include "base/world.h"
+#include "log/log.h"
+
+typedef struct weiri_embedded_config {
+    const char *dir; /* the data directory: holds lock, log/, ... ; made if it isn't there and not read_only */
+    const char *module; /* must equal the log's */
+    uint32_t partitions; /* for a new log; 0: 4. An old log keeps its own; another number given is refused */
+    bool read_only; /* reads the log of a running engine (or of none) from this process; takes no lock */
+    uint64_t reserve_bytes; /* free space that is never touched; 0: 256 MiB */
+    const weiri_world *world;
+} weiri_embedded_config;
+
+/* Errors: INVALID (in use: by which pid and command line; another module's; a newer format; another P; not writable),
+ * NOT_FOUND (read_only and no log), IO, CORRUPT. Durable: on return everything that can be read is. */
+WEIR_MUST_USE weir_status weiri_embedded_open(const weiri_embedded_config *config, weiri_log **ret_log, weir_error *err);
+
+typedef struct weiri_verify_report {
+    uint64_t batches, records[WEIRI_TOPICS], bytes, damaged;
+    uint64_t aggregates; /* (aggregate, key) pairs seen */
+} weiri_verify_report;
+/* Reads the whole log: checksums, chains, offsets, versions, previous-event references. Calls `found` for each fault in words
+ * (topic, partition, offset first). OK when it could be read to the end, faults or not. */
+WEIR_MUST_USE weir_status weiri_log_verify(
+    weiri_log *log, void (*found)(void *user, const char *words), void *user, weiri_verify_report *ret_report, weir_error *err);
+
+#endif

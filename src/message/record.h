@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One record of the log: its envelope in memory, and its bytes. docs/formats/record.md is the page of this format.
+ * All integers little-endian. A record read borrows the bytes it was read from. Thread: any.
+ *
+ *   offset size
+ *        0    1  kind              8    8  time_ms            40    4  index
+ *        1    1  flags            16    8  source             44    4  previous_index
+ *        2    2  type_size        24    8  version            48    8  previous_source
+ *        4    1  aggregate_size   32    8  expected_version   56    8  previous_offset
+ *        5    1  key_size         64    4  payload_size       68    4  headers_size
+ *        6    2  id_size          72    type, aggregate, key, id, headers, payload
+ *
+ * A header: u16 name_size, u32 value_size, name, value; one behind the other. */
+#ifndef WEIRI_RECORD_H
+#define WEIRI_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/bytes.h"
+
+typedef enum weiri_record_kind {
+    WEIRI_RECORD_COMMAND = 1,
+    WEIRI_RECORD_EVENT = 2,
+    WEIRI_RECORD_OUTCOME = 3, /* of a command without events: see outcome.h */
+} weiri_record_kind;
+
+enum {
+    WEIRI_RECORD_EXPECTS = 1, /* flag: expected_version was given */
+    WEIRI_RECORD_CLIENT_ID = 2, /* flag: the id is the client's, so it counts for de-duplication */
+    WEIRI_RECORD_FIRST = 4, /* flag, on events: the aggregate's first, so no previous_* */
+    WEIRI_RECORD_LAST = 8, /* flag, on events: the last of its decision */
+    WEIRI_RECORD_JSON = 16, /* flag: the payload is proto3 JSON, else Protobuf */
+    WEIRI_RECORD_HEAD_SIZE = 72,
+    WEIRI_MESSAGE_MOST = 900 * 1024, /* bytes of a payload */
+    WEIRI_ID_MOST = 128, /* bytes of a command id */
+};
+
+#define WEIRI_NO_OFFSET UINT64_MAX
+
+typedef struct weiri_record {
+    uint8_t kind, flags;
+    int64_t time_ms; /* lane time, Unix */
+    uint64_t source; /* offset in commands[p] of the command it comes from (a command: its own) */
+    uint32_t index; /* of an event in its decision, from 0 */
+    uint64_t version; /* of the aggregate, after this record */
+    uint64_t expected_version;
+    uint64_t previous_source; /* the aggregate's previous event, by (source, index) ... */
+    uint32_t previous_index;
+    uint64_t previous_offset; /* ... and by its offset in events[p] */
+    weiri_bytes type, aggregate, key, id, headers, payload;
+} weiri_record;
+
+/* Names of headers that weir itself reads; all values are text, numbers in decimal, unless said otherwise. */
+#define WEIRI_HEADER_SOURCE "weir-source"
+#define WEIRI_HEADER_SEQUENCE "weir-sequence"
+#define WEIRI_HEADER_PREVIOUS "weir-previous"
+#define WEIRI_HEADER_FINGERPRINT "weir-fingerprint"
+#define WEIRI_HEADER_CORRELATION "weir-correlation"
+#define WEIRI_HEADER_TRACEPARENT "traceparent"
+#define WEIRI_HEADER_PAYLOAD_HASH "weir-payload-hash" /* 8 bytes: weiri_hash64(0, packed command), for the window */
+
+/* Bytes that weiri_record_write will write, not rounded. */
+size_t weiri_record_size(const weiri_record *record);
+void weiri_record_write(const weiri_record *record, void *to);
+/* Reads one whole record. Errors: CORRUPT (sizes that don't fit, an unknown kind); never reads beyond `bytes`. */
+WEIR_MUST_USE weir_status weiri_record_read(weiri_bytes bytes, weiri_record *ret_record);
+
+void weiri_headers_add(weiri_buffer *headers, const char *name, weiri_bytes value);
+void weiri_headers_add_number(weiri_buffer *headers, const char *name, uint64_t value);
+bool weiri_headers_find(weiri_bytes headers, const char *name, weiri_bytes *ret_value);
+bool weiri_headers_find_number(weiri_bytes headers, const char *name, uint64_t *ret_value);
+
+#endif
