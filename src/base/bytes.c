@@ -85,5 +85,5 @@ void
 weiri_buffer_fini(weiri_buffer *buffer)
 {
     weiri_release(buffer->data);
-    *buffer = (weiri_buffer) { 0 };
+    *buffer = (weiri_buffer){ 0 };
 }

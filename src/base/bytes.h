@@ -18,7 +18,7 @@ typedef struct weiri_bytes {
 static inline weiri_bytes
 weiri_bytes_of(const char *text)
 {
-    return (weiri_bytes) { text, text == NULL ? 0 : strlen(text) };
+    return (weiri_bytes){ text, text == NULL ? 0 : strlen(text) };
 }
 
 static inline bool
@@ -39,20 +39,20 @@ typedef struct weiri_buffer {
 } weiri_buffer; /* zero-initialise */
 
 void *weiri_buffer_reserve(weiri_buffer *buffer, size_t more); /* room for `more` bytes at the end; size is unchanged */
-void *weiri_buffer_extend(weiri_buffer *buffer, size_t more); /* the same, and they now belong to it */
+void *weiri_buffer_extend(weiri_buffer *buffer, size_t more);  /* the same, and they now belong to it */
 void weiri_buffer_add(weiri_buffer *buffer, const void *data, size_t size);
 void weiri_buffer_add_text(weiri_buffer *buffer, const char *text);
 void weiri_buffer_add_bytes(weiri_buffer *buffer, weiri_bytes bytes);
 void weiri_buffer_add_char(weiri_buffer *buffer, char c);
 void weiri_buffer_print(weiri_buffer *buffer, const char *format, ...) WEIR_PRINTF(2, 3);
 const char *weiri_buffer_text(weiri_buffer *buffer); /* its bytes with a NUL behind them, which is not counted */
-void weiri_buffer_clear(weiri_buffer *buffer); /* empty; keeps its room */
+void weiri_buffer_clear(weiri_buffer *buffer);       /* empty; keeps its room */
 void weiri_buffer_fini(weiri_buffer *buffer);
 
 static inline weiri_bytes
 weiri_buffer_bytes(const weiri_buffer *buffer)
 {
-    return (weiri_bytes) { buffer->data, buffer->size };
+    return (weiri_bytes){ buffer->data, buffer->size };
 }
 
 #endif

@@ -116,5 +116,5 @@ void
 weiri_problems_fini(weiri_problems *problems)
 {
     weiri_release(problems->list);
-    *problems = (weiri_problems) { 0 };
+    *problems = (weiri_problems){ 0 };
 }

@@ -15,7 +15,7 @@ aligned(size_t size)
 void
 weiri_mailbox_init(weiri_mailbox *mailbox, size_t most_bytes, size_t most_items, weiri_signal *arrived)
 {
-    *mailbox = (weiri_mailbox) { .most_bytes = most_bytes, .most_items = most_items, .arrived = arrived };
+    *mailbox = (weiri_mailbox){ .most_bytes = most_bytes, .most_items = most_items, .arrived = arrived };
     weiri_lock_init(&mailbox->lock);
     weiri_signal_init(&mailbox->room);
 }
@@ -118,7 +118,7 @@ weiri_mailbox_next(const weiri_buffer *items, size_t *at, weiri_bytes *ret_item)
     if (*at >= items->size)
         return false;
     memcpy(&size, items->data + *at, sizeof size);
-    *ret_item = (weiri_bytes) { items->data + *at + ITEM_ALIGN, size };
+    *ret_item = (weiri_bytes){ items->data + *at + ITEM_ALIGN, size };
     *at += ITEM_ALIGN + aligned(size);
     return true;
 }

@@ -11,11 +11,11 @@
 typedef struct weiri_mailbox {
     weiri_lock lock;
     weiri_buffer waiting; /* guarded by lock */
-    size_t items; /* guarded by lock */
-    bool closed; /* guarded by lock */
+    size_t items;         /* guarded by lock */
+    bool closed;          /* guarded by lock */
     size_t most_bytes, most_items;
     weiri_signal *arrived; /* borrowed: raised when something was sent; several mailboxes may share one */
-    weiri_signal room; /* raised when the receiver has taken */
+    weiri_signal room;     /* raised when the receiver has taken */
 } weiri_mailbox;
 
 void weiri_mailbox_init(weiri_mailbox *mailbox, size_t most_bytes, size_t most_items, weiri_signal *arrived);

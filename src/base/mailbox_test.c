@@ -75,7 +75,7 @@ test_each_senders_items_arrive_once_and_in_order(void **state)
     weiri_signal_init(&arrived);
     weiri_mailbox_init(&mailbox, 1 << 20, 100, &arrived);
     for (uint32_t i = 0; i < SENDERS; i++) {
-        senders[i] = (sender) { &mailbox, i };
+        senders[i] = (sender){ &mailbox, i };
         assert_int_equal(weiri_thread_start(&threads[i], "sender", send_many, &senders[i]), WEIR_OK);
     }
     while (got < (size_t)SENDERS * EACH) {

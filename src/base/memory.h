@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 
-void *weiri_allocate(size_t size); /* zeroed; never NULL */
+void *weiri_allocate(size_t size);                 /* zeroed; never NULL */
 void *weiri_reallocate(void *memory, size_t size); /* never NULL */
-char *weiri_text_copy(const char *text); /* never NULL; NULL gives NULL */
+char *weiri_text_copy(const char *text);           /* never NULL; NULL gives NULL */
 char *weiri_text_copy_n(const char *text, size_t size);
 void weiri_release(void *memory); /* NULL is fine */
 

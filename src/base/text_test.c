@@ -29,10 +29,10 @@ static void
 test_utf8_refuses_what_is_not(void **state)
 {
     assert_true(weiri_utf8_valid(weiri_bytes_of("mug \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80")));
-    assert_false(weiri_utf8_valid(weiri_bytes_of("\xc0\xaf"))); /* overlong */
-    assert_false(weiri_utf8_valid(weiri_bytes_of("\xed\xa0\x80"))); /* surrogate */
+    assert_false(weiri_utf8_valid(weiri_bytes_of("\xc0\xaf")));         /* overlong */
+    assert_false(weiri_utf8_valid(weiri_bytes_of("\xed\xa0\x80")));     /* surrogate */
     assert_false(weiri_utf8_valid(weiri_bytes_of("\xf4\x90\x80\x80"))); /* above U+10FFFF */
-    assert_false(weiri_utf8_valid(weiri_bytes_of("\xe2\x82"))); /* cut */
+    assert_false(weiri_utf8_valid(weiri_bytes_of("\xe2\x82")));         /* cut */
 }
 
 static void
@@ -58,7 +58,7 @@ test_the_nearest_word_is_offered_and_a_far_one_is_not(void **state)
     weiri_nearest_offer(&nearest, "qantity", "sku");
     weiri_nearest_offer(&nearest, "qantity", "quantity");
     assert_string_equal(weiri_nearest_hint(&nearest, hint, sizeof hint), "; did you mean 'quantity'?");
-    nearest = (weiri_nearest) { 0 };
+    nearest = (weiri_nearest){ 0 };
     weiri_nearest_offer(&nearest, "price", "country");
     assert_string_equal(weiri_nearest_hint(&nearest, hint, sizeof hint), "");
     assert_int_equal(weiri_text_distance("shiped", "shipped"), 1);

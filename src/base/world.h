@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 typedef struct weiri_world {
-    int64_t (*time_ms)(const struct weiri_world *world); /* Unix time; may jump */
-    int64_t (*monotonic_us)(const struct weiri_world *world); /* never goes back */
+    int64_t (*time_ms)(const struct weiri_world *world);                          /* Unix time; may jump */
+    int64_t (*monotonic_us)(const struct weiri_world *world);                     /* never goes back */
     void (*random_bytes)(const struct weiri_world *world, void *to, size_t size); /* unpredictable */
 } weiri_world;
 

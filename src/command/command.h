@@ -13,20 +13,20 @@ typedef struct weiri_commands weiri_commands;
 
 typedef struct weiri_commands_config {
     const weiri_schema *schema; /* borrowed */
-    weiri_log *log; /* borrowed */
+    weiri_log *log;             /* borrowed */
     const weiri_world *world;
-    const char *dir; /* checkpoint/ and attempts go in here */
-    const char *build_id; /* of the object that holds the module: part of the checkpoints' fingerprint */
-    uint32_t threads; /* lane threads; 0: min(partitions, cores) */
-    uint32_t queue_items; /* of one lane; 0: 65,536 */
-    size_t queue_bytes; /* of one lane; 0: 64 MiB */
-    uint32_t window; /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
+    const char *dir;            /* checkpoint/ and attempts go in here */
+    const char *build_id;       /* of the object that holds the module: part of the checkpoints' fingerprint */
+    uint32_t threads;           /* lane threads; 0: min(partitions, cores) */
+    uint32_t queue_items;       /* of one lane; 0: 65,536 */
+    size_t queue_bytes;         /* of one lane; 0: 64 MiB */
+    uint32_t window;            /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
     uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
 } weiri_commands_config;
 
 typedef enum weiri_answer_kind {
     WEIRI_ANSWER_OUTCOME,
-    WEIRI_ANSWER_STATE, /* of weiri_commands_ask_state */
+    WEIRI_ANSWER_STATE,  /* of weiri_commands_ask_state */
     WEIRI_ANSWER_LOOKUP, /* of weiri_commands_ask_outcome: status NOT_FOUND when it is not in the window */
 } weiri_answer_kind;
 
@@ -38,15 +38,15 @@ typedef struct weiri_answer {
     weir_status status; /* OK, REJECTED, CONFLICT, TIMEOUT (unknown: the log failed), NOT_FOUND, INVALID (of the lane) */
     bool repeated;
     uint32_t partition;
-    uint64_t source; /* of the command that was decided: for a repeat, the original's (if it is known) */
+    uint64_t source;  /* of the command that was decided: for a repeat, the original's (if it is known) */
     uint64_t version; /* of the aggregate after it (a conflict: as it is; a STATE answer: now) */
     uint32_t events;
-    uint64_t events_offset; /* of the first of them in events[partition]; WEIRI_NO_EVENTS: none.
+    uint64_t events_offset;  /* of the first of them in events[partition]; WEIRI_NO_EVENTS: none.
                                    A STATE answer: of the aggregate's last event */
     const char *code, *text; /* of a rejection or failure; "" else */
-    uint64_t last_sequence; /* of its source in this partition, for `gap` */
-    weiri_bytes state; /* STATE: the packed state */
-    const weiri_type *type; /* LOOKUP: of the command, where known; else NULL */
+    uint64_t last_sequence;  /* of its source in this partition, for `gap` */
+    weiri_bytes state;       /* STATE: the packed state */
+    const weiri_type *type;  /* LOOKUP: of the command, where known; else NULL */
 } weiri_answer;
 
 /* Called once for each accepted request, on the one callback thread, when what it says is durable. Must not block. */
@@ -54,16 +54,16 @@ typedef void weiri_answer_fn(void *user, const weiri_answer *answer);
 
 typedef struct weiri_submit {
     const weiri_type *type;
-    weiri_bytes key; /* weiri_key_valid */
+    weiri_bytes key;     /* weiri_key_valid */
     weiri_bytes payload; /* the packed message, its key field filled, at most WEIRI_MESSAGE_MOST */
-    weiri_bytes id; /* 1-128 bytes */
-    bool client_id; /* the id is the client's: it counts for de-duplication */
+    weiri_bytes id;      /* 1-128 bytes */
+    bool client_id;      /* the id is the client's: it counts for de-duplication */
     bool expect;
     uint64_t expected_version;
     weiri_bytes source; /* bulk: (source, sequence, previous); empty: not */
     uint64_t sequence, previous, fingerprint;
     weiri_bytes headers; /* more headers for the command (traceparent, correlation): weiri_headers_add */
-    int64_t timeout_ms; /* for room in the queue: 0 not at all, -1 as long as it takes */
+    int64_t timeout_ms;  /* for room in the queue: 0 not at all, -1 as long as it takes */
     weiri_answer_fn *done;
     void *user;
 } weiri_submit;

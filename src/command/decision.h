@@ -18,7 +18,7 @@ struct weir_decision {
     const weiri_schema *schema;
     const weiri_type *command;
     const char *key; /* with a NUL; borrowed */
-    weiri_bytes id; /* seeds weir_random; borrowed */
+    weiri_bytes id;  /* seeds weir_random; borrowed */
     uint64_t version;
     int64_t time_ms;
     uint64_t draws;

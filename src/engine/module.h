@@ -9,7 +9,7 @@
 typedef struct weiri_loaded_module {
     void *handle; /* NULL: linked into the program */
     const weir_module *module;
-    char *views_dir; /* resolved; NULL: no views */
+    char *views_dir;   /* resolved; NULL: no views */
     char build_id[65]; /* hexadecimal GNU build id; without one, a hash of the object's bytes */
 } weiri_loaded_module;
 

@@ -27,11 +27,11 @@ typedef struct weiri_reply {
     weiri_buffer body;
     bool has_version; /* ETag: "version" */
     uint64_t version;
-    char position[1600]; /* Weir-Position: a token, or "" */
+    char position[1600];   /* Weir-Position: a token, or "" */
     weiri_buffer location; /* Location:, or empty */
-    int retry_after_s; /* 0: none */
-    char traceparent[64]; /* "" none */
-} weiri_reply; /* zero-initialise */
+    int retry_after_s;     /* 0: none */
+    char traceparent[64];  /* "" none */
+} weiri_reply;             /* zero-initialise */
 void weiri_reply_fini(weiri_reply *reply);
 /* Makes the reply an RFC 9457 problem: type, title, status, code, detail. */
 void weiri_reply_problem(weiri_reply *reply, weir_status status, const char *code, const char *detail);
@@ -62,17 +62,17 @@ typedef struct weiri_command_call {
     const char *id; /* NULL: weir makes one */
     bool expect;
     uint64_t expected_version;
-    bool representation; /* events with their data */
-    bool respond_async; /* 202 once durable, with Location */
+    bool representation;     /* events with their data */
+    bool respond_async;      /* 202 once durable, with Location */
     const char *traceparent; /* NULL: none */
-    int64_t timeout_ms; /* for the outcome; then 504 unknown */
-    weiri_reply_fn *done; /* exactly once: on this thread before the call returns, or on another later */
+    int64_t timeout_ms;      /* for the outcome; then 504 unknown */
+    weiri_reply_fn *done;    /* exactly once: on this thread before the call returns, or on another later */
     void *user;
 } weiri_command_call;
 void weiri_service_command(weiri_service *service, const weiri_command_call *call);
 
 typedef struct weiri_commands_call {
-    bool json_array; /* else one command a line */
+    bool json_array;  /* else one command a line */
     weiri_bytes body; /* copied */
     const char *traceparent;
     int64_t timeout_ms;
@@ -112,8 +112,8 @@ typedef struct weiri_view_call {
     const weiri_pair *arguments;
     size_t n;
     const char *position; /* a token, or NULL */
-    int64_t wait_ms; /* blocks the calling thread at most so long */
-    bool csv; /* Accept: text/csv */
+    int64_t wait_ms;      /* blocks the calling thread at most so long */
+    bool csv;             /* Accept: text/csv */
 } weiri_view_call;
 void weiri_service_view(weiri_service *service, const weiri_view_call *call, weiri_reply *reply);
 
@@ -125,7 +125,7 @@ void weiri_service_events(weiri_service *service, const char *types, const char 
 void weiri_service_views(weiri_service *service, weiri_reply *reply); /* GET /views: status and description of each */
 void weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply);
 void weiri_service_types(weiri_service *service, weiri_reply *reply); /* GET /types: messages and their fields */
-void weiri_service_info(weiri_service *service, weiri_reply *reply); /* GET /info: module, log id, partitions, dir */
+void weiri_service_info(weiri_service *service, weiri_reply *reply);  /* GET /info: module, log id, partitions, dir */
 void weiri_service_live(weiri_service *service, weiri_reply *reply);
 void weiri_service_ready(weiri_service *service, weiri_reply *reply);
 void weiri_service_metrics(weiri_service *service, weiri_reply *reply); /* Prometheus text format 0.0.4 */

@@ -16,7 +16,7 @@ typedef struct weiri_setting_row {
     weiri_setting_kind kind;
     const char *fallback; /* the default, as text */
     uint64_t least, most; /* of a NUMBER or SIZE */
-    const char *what; /* for --help: a few words with the unit */
+    const char *what;     /* for --help: a few words with the unit */
 } weiri_setting_row;
 
 /* Ends with a row whose name is NULL. */
@@ -24,9 +24,9 @@ extern const weiri_setting_row weiri_setting_rows[];
 
 enum { WEIRI_SETTINGS_MOST = 48 };
 typedef struct weiri_settings {
-    char *values[WEIRI_SETTINGS_MOST]; /* NULL: the default */
+    char *values[WEIRI_SETTINGS_MOST];  /* NULL: the default */
     char *origins[WEIRI_SETTINGS_MOST]; /* "--dir", "WEIR_DIR", "weir.conf:3", "default" */
-} weiri_settings; /* zero-initialise */
+} weiri_settings;                       /* zero-initialise */
 
 /* Sets one by name. Errors: INVALID: unknown (with the nearest), not a number, out of range. */
 WEIR_MUST_USE weir_status weiri_settings_set(
@@ -38,7 +38,7 @@ WEIR_MUST_USE weir_status weiri_settings_read_file(weiri_settings *settings, con
 WEIR_MUST_USE weir_status weiri_settings_read_environment(weiri_settings *settings, weir_error *err);
 
 const char *weiri_settings_text(const weiri_settings *settings, const char *name); /* the name must be in the table */
-uint64_t weiri_settings_number(const weiri_settings *settings, const char *name); /* a SIZE: bytes ("64MB" = 64 MiB) */
+uint64_t weiri_settings_number(const weiri_settings *settings, const char *name);  /* a SIZE: bytes ("64MB" = 64 MiB) */
 bool weiri_settings_flag(const weiri_settings *settings, const char *name);
 const char *weiri_settings_origin(const weiri_settings *settings, const char *name);
 void weiri_settings_fini(weiri_settings *settings);

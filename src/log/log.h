@@ -43,12 +43,12 @@ void weiri_staged_fini(weiri_staged *staged);
 /* One atomic append of the writer of `partition`. The caller owns it and leaves it alone until `done`. */
 typedef struct weiri_append {
     uint32_t partition;
-    weiri_staged topics[WEIRI_TOPICS]; /* empty ones are skipped */
-    uint64_t base[WEIRI_TOPICS]; /* the offset that the first record of each will have: the writer counts them itself,
+    weiri_staged topics[WEIRI_TOPICS];  /* empty ones are skipped */
+    uint64_t base[WEIRI_TOPICS];        /* the offset that the first record of each will have: the writer counts them itself,
                                               from weiri_log_end at opening */
     uint64_t first_source, last_source; /* commands it answers; first > last: none */
-    uint64_t next_command; /* the first command not yet answered */
-    int64_t time_ms; /* lane time of its first record */
+    uint64_t next_command;              /* the first command not yet answered */
+    int64_t time_ms;                    /* lane time of its first record */
     /* Called once, on the log's committer thread (must not block): OK when all of it is durable; IO: unknown, the log FAILED. */
     void (*done)(struct weiri_append *append, weir_status status);
     void *user;
@@ -83,10 +83,10 @@ WEIR_MUST_USE weir_status weiri_log_state(weiri_log *log, weir_error *err);
 
 /* Records copied out of the log: whole batches, contiguous from the offset asked for. Zero-initialise; reuse. */
 typedef struct weiri_chunk {
-    weiri_buffer bytes; /* whole batches as stored (log/batch.h) */
+    weiri_buffer bytes;   /* whole batches as stored (log/batch.h) */
     uint64_t next_offset; /* where to read on */
-    size_t batch_at; /* the iterator: the current batch in bytes ... */
-    uint32_t record_at; /* ... and the next record in it */
+    size_t batch_at;      /* the iterator: the current batch in bytes ... */
+    uint32_t record_at;   /* ... and the next record in it */
 } weiri_chunk;
 
 /* Reads durable records of a topic-partition from `offset`, up to 1 MiB (at least one batch), checking every batch's

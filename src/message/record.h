@@ -25,23 +25,23 @@ typedef enum weiri_record_kind {
 } weiri_record_kind;
 
 enum {
-    WEIRI_RECORD_EXPECTS = 1, /* flag: expected_version was given */
+    WEIRI_RECORD_EXPECTS = 1,   /* flag: expected_version was given */
     WEIRI_RECORD_CLIENT_ID = 2, /* flag: the id is the client's, so it counts for de-duplication */
-    WEIRI_RECORD_FIRST = 4, /* flag, on events: the aggregate's first, so no previous_* */
-    WEIRI_RECORD_LAST = 8, /* flag, on events: the last of its decision */
-    WEIRI_RECORD_JSON = 16, /* flag: the payload is proto3 JSON, else Protobuf */
+    WEIRI_RECORD_FIRST = 4,     /* flag, on events: the aggregate's first, so no previous_* */
+    WEIRI_RECORD_LAST = 8,      /* flag, on events: the last of its decision */
+    WEIRI_RECORD_JSON = 16,     /* flag: the payload is proto3 JSON, else Protobuf */
     WEIRI_RECORD_HEAD_SIZE = 72,
     WEIRI_MESSAGE_MOST = 900 * 1024, /* bytes of a payload */
-    WEIRI_ID_MOST = 128, /* bytes of a command id */
+    WEIRI_ID_MOST = 128,             /* bytes of a command id */
 };
 
 #define WEIRI_NO_OFFSET UINT64_MAX
 
 typedef struct weiri_record {
     uint8_t kind, flags;
-    int64_t time_ms; /* lane time, Unix */
-    uint64_t source; /* offset in commands[p] of the command it comes from (a command: its own) */
-    uint32_t index; /* of an event in its decision, from 0 */
+    int64_t time_ms;  /* lane time, Unix */
+    uint64_t source;  /* offset in commands[p] of the command it comes from (a command: its own) */
+    uint32_t index;   /* of an event in its decision, from 0 */
     uint64_t version; /* of the aggregate, after this record */
     uint64_t expected_version;
     uint64_t previous_source; /* the aggregate's previous event, by (source, index) ... */

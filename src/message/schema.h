@@ -22,13 +22,13 @@ typedef enum weiri_type_kind {
 typedef struct weiri_type {
     const ProtobufCMessageDescriptor *descriptor;
     weiri_type_kind kind;
-    uint16_t number; /* its index in the schema: weiri_schema_type(schema, number) */
-    uint16_t aggregate; /* index of its aggregate in the module */
+    uint16_t number;                     /* its index in the schema: weiri_schema_type(schema, number) */
+    uint16_t aggregate;                  /* index of its aggregate in the module */
     const ProtobufCFieldDescriptor *key; /* NULL for states */
-    weir_decide_fn *decide; /* commands */
-    weir_evolve_fn *evolve; /* events; NULL: the state stays */
-    const weir_upcast_row *upcast; /* old events; NULL: of today */
-    const struct weiri_type *newest; /* what the chain of upcasts ends in; itself for all others */
+    weir_decide_fn *decide;              /* commands */
+    weir_evolve_fn *evolve;              /* events; NULL: the state stays */
+    const weir_upcast_row *upcast;       /* old events; NULL: of today */
+    const struct weiri_type *newest;     /* what the chain of upcasts ends in; itself for all others */
 } weiri_type;
 
 /* Compiles `module`, adding everything that is wrong with it to `problems` (see docs/load-checks.md).

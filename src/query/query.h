@@ -43,11 +43,11 @@ typedef struct weiri_views weiri_views;
 
 typedef struct weiri_views_config {
     const weiri_schema *schema; /* borrowed */
-    const char *files; /* directory with *.sql; NULL: no views */
-    weiri_log *log; /* NULL: none: for stories and checks; then views are in memory and fed by hand */
-    const char *dir; /* where VIEW-VERSION.db go; unused without a log */
+    const char *files;          /* directory with *.sql; NULL: no views */
+    weiri_log *log;             /* NULL: none: for stories and checks; then views are in memory and fed by hand */
+    const char *dir;            /* where VIEW-VERSION.db go; unused without a log */
     const weiri_world *world;
-    uint32_t query_ms; /* time limit of one query; 0: 5,000 */
+    uint32_t query_ms;    /* time limit of one query; 0: 5,000 */
     uint32_t result_rows; /* limit of one answer; 0: 100,000 */
 } weiri_views_config;
 
@@ -92,15 +92,15 @@ WEIR_MUST_USE weir_status weiri_views_settle(weiri_views *views, int64_t timeout
 
 typedef struct weiri_view_status {
     const char *name;
-    char version[17]; /* hexadecimal hash of what the view is made of */
+    char version[17];  /* hexadecimal hash of what the view is made of */
     const char *state; /* "following", "rebuilding", "stopped" */
     uint64_t lag_events;
-    int64_t lag_ms; /* age of the oldest event not yet shown; 0: none */
-    double events_per_second; /* over the last seconds */
+    int64_t lag_ms;              /* age of the oldest event not yet shown; 0: none */
+    double events_per_second;    /* over the last seconds */
     uint64_t applied, untouched; /* events; UPDATEs and DELETEs that touched no row */
     uint32_t partitions;
     uint64_t next_offset[64], source[64]; /* of the first 64 partitions; source + 1 */
-    char error[512]; /* "" or file:line: words, and the position */
+    char error[512];                      /* "" or file:line: words, and the position */
 } weiri_view_status;
 void weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status);
 
