@@ -170,17 +170,13 @@ check_key(check *c, const use *u)
     const char *key = u->aggregate->key;
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(u->message, key);
 
-    if (field == NULL) {
-        for (unsigned i = 0; i < u->message->n_fields; i++)
-            weiri_nearest_offer(&nearest, key, u->message->fields[i].name);
-        weiri_problems_add(c->problems, "", 0, "aggregate %s: key: %s has no field '%s'%s", called(u->aggregate), u->message->name, key,
-            weiri_nearest_hint(&nearest, hint, sizeof hint));
-    } else if (!weiri_key_field_valid(field)) {
-        weiri_problems_add(
-            c->problems, "", 0, "aggregate %s: key '%s' of %s must be one string or integer", called(u->aggregate), key, u->message->name);
-        field = NULL;
-    }
-    return field;
+    if (field != NULL && weiri_key_field_valid(field))
+        return field;
+    for (unsigned i = 0; field == NULL && i < u->message->n_fields; i++)
+        weiri_nearest_offer(&nearest, key, u->message->fields[i].name);
+    weiri_problems_add(c->problems, "", 0, "aggregate %s: key '%s' of %s must be one string or integer%s%s", called(u->aggregate), key,
+        u->message->name, field == NULL ? ": there is no such field" : "", weiri_nearest_hint(&nearest, hint, sizeof hint));
+    return NULL;
 }
 
 /* Of one aggregate all keys are text, or all are numbers: weir fills those of the events from that of the command. */
