@@ -2,6 +2,7 @@
  * Filling messages over their descriptors (protobuf-c 1.4): a oneof's case, a list's count and an optional field's flag lie at
  * the quantifier's offset. Lists double at powers of two, so that they need no capacity of their own. Thread: one at a time. */
 #include "message/build.h"
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/json.h"
@@ -101,13 +102,11 @@ weiri_build_field(weiri_build *build, const ProtobufCMessageDescriptor *descript
     return WEIR_OK;
 }
 
-weir_status
+void
 weiri_build_enter(weiri_build *build, const ProtobufCFieldDescriptor *field)
 {
-    if (build->depth == WEIRI_DEPTH_MOST)
-        return weiri_build_fail(build, "more than %d messages within each other", WEIRI_DEPTH_MOST);
+    weiri_assert(build->depth < WEIRI_DEPTH_MOST);
     build->path[build->depth++] = (weiri_build_step){ field, SIZE_MAX };
-    return WEIR_OK;
 }
 
 void
@@ -131,6 +130,15 @@ weiri_build_member(weiri_build *build, ProtobufCMessage *message, const Protobuf
         *(protobuf_c_boolean *)place(message, field->quantifier_offset) = 1;
     }
     *ret_member = place(message, field->offset);
+    return WEIR_OK;
+}
+
+weir_status
+weiri_build_nested(weiri_build *build, const ProtobufCFieldDescriptor *field, void *member, ProtobufCMessage **ret_message)
+{
+    if (build->depth == WEIRI_DEPTH_MOST)
+        return weiri_build_fail(build, "more than %d messages within each other", WEIRI_DEPTH_MOST);
+    *ret_message = *(ProtobufCMessage **)member = weiri_build_message(field->descriptor);
     return WEIR_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { WEIRI_DEPTH_MOST = 64 }; /* messages within messages */
+enum { WEIRI_DEPTH_MOST = 64 }; /* messages within each other, with the outermost */
 
 typedef struct weiri_build_step {
     const ProtobufCFieldDescriptor *field;
@@ -37,13 +37,16 @@ void weiri_given_fini(weiri_given *given);
  * before. */
 WEIR_MUST_USE weir_status weiri_build_field(weiri_build *build, const ProtobufCMessageDescriptor *descriptor, weiri_bytes name,
     weiri_given *given, const ProtobufCFieldDescriptor **ret_field);
-/* Goes one step down; weiri_build_leave goes up. Errors: INVALID: too deep. */
-WEIR_MUST_USE weir_status weiri_build_enter(weiri_build *build, const ProtobufCFieldDescriptor *field);
+/* Goes one step down, from the message into the field; weiri_build_leave goes up. */
+void weiri_build_enter(weiri_build *build, const ProtobufCFieldDescriptor *field);
 void weiri_build_leave(weiri_build *build);
 
 /* The place of a single field, marked as present. Errors: INVALID: another case of its oneof is there. */
 WEIR_MUST_USE weir_status weiri_build_member(
     weiri_build *build, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, void **ret_member);
+/* Makes the message of a field that is entered, in its `member`. Errors: INVALID: too deep. */
+WEIR_MUST_USE weir_status weiri_build_nested(
+    weiri_build *build, const ProtobufCFieldDescriptor *field, void *member, ProtobufCMessage **ret_message);
 /* The place of a new element of a repeated field, zeroed; sets the index of the last step. */
 void *weiri_build_element(weiri_build *build, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field);
 

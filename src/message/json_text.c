@@ -13,6 +13,7 @@ typedef struct reader {
     const char *begin, *at, *end;
     weiri_buffer scratch; /* the last string that had escapes */
     weiri_build *build;
+    const char *field; /* the text is the value of this one; NULL: of a whole message */
 } reader;
 
 static weir_status read_message(reader *r, ProtobufCMessage *message);
@@ -34,7 +35,8 @@ fail_syntax(reader *r, const char *expected)
         (void)snprintf(found, sizeof found, "'%c'", *r->at);
     else
         (void)snprintf(found, sizeof found, "byte 0x%02x", (unsigned char)*r->at);
-    return weiri_error_set(r->build->err, WEIR_INVALID, "line %zu, column %zu: expected %s, found %s", line, column, expected, found);
+    (void)weiri_error_set(r->build->err, WEIR_INVALID, "line %zu, column %zu: expected %s, found %s", line, column, expected, found);
+    return r->field == NULL ? WEIR_INVALID : weiri_error_prefix(r->build->err, "%s", r->field);
 }
 
 static void
@@ -202,9 +204,9 @@ store(reader *r, const weiri_value *value, const ProtobufCFieldDescriptor *field
         return weiri_build_locate(r->build, weiri_value_store(value, field, member, r->build->err));
     if (value->kind != WEIRI_VALUE_OBJECT)
         return weiri_build_locate(r->build, weiri_value_refuse(value, "an object", r->build->err));
-    ProtobufCMessage *message = weiri_build_message(field->descriptor);
-    *(ProtobufCMessage **)member = message;
-    return read_message(r, message);
+    ProtobufCMessage *message;
+    weir_status status = weiri_build_nested(r->build, field, member, &message);
+    return status == WEIR_OK ? read_message(r, message) : status;
 }
 
 static weir_status
@@ -238,9 +240,8 @@ read_field(reader *r, ProtobufCMessage *message, const ProtobufCFieldDescriptor 
     weiri_value value;
     void *member;
 
-    weir_status status = weiri_build_enter(r->build, field);
-    if (status == WEIR_OK)
-        status = read_value(r, &value);
+    weiri_build_enter(r->build, field);
+    weir_status status = read_value(r, &value);
     if (status != WEIR_OK)
         return status;
     if (value.kind == WEIRI_VALUE_NULL) {
@@ -325,6 +326,7 @@ weiri_json_read_field(weiri_build *build, weiri_bytes text, ProtobufCMessage *me
 {
     reader r = reader_of(text, build);
 
+    r.field = field->name;
     skip_blanks(&r);
     weir_status status = read_field(&r, message, field);
     if (status == WEIR_OK)

@@ -45,9 +45,9 @@ store(weiri_build *build, const json_t *json, const ProtobufCFieldDescriptor *fi
         return weiri_build_locate(build, weiri_value_store(&value, field, member, build->err));
     if (!json_is_object(json))
         return weiri_build_locate(build, weiri_value_refuse(&value, "an object", build->err));
-    ProtobufCMessage *message = weiri_build_message(field->descriptor);
-    *(ProtobufCMessage **)member = message;
-    return read_object(build, json, message);
+    ProtobufCMessage *message;
+    weir_status status = weiri_build_nested(build, field, member, &message);
+    return status == WEIR_OK ? read_object(build, json, message) : status;
 }
 
 static weir_status
@@ -82,9 +82,10 @@ read_object(weiri_build *build, const json_t *json, ProtobufCMessage *message)
     for (void *at = json_object_iter(object); status == WEIR_OK && at != NULL; at = json_object_iter_next(object, at)) {
         weiri_bytes name = { json_object_iter_key(at), json_object_iter_key_len(at) };
         status = weiri_build_field(build, message->descriptor, name, &given, &field);
-        if (status == WEIR_OK)
-            status = weiri_build_enter(build, field);
-        if (status == WEIR_OK && !json_is_null(json_object_iter_value(at)))
+        if (status != WEIR_OK)
+            break;
+        weiri_build_enter(build, field);
+        if (!json_is_null(json_object_iter_value(at)))
             status = read_field(build, json_object_iter_value(at), message, field, &number);
         if (status == WEIR_OK)
             weiri_build_leave(build);
