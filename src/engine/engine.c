@@ -168,7 +168,7 @@ weir_close(weir_engine *engine)
     weiri_views_free(engine->views);
     weiri_commands_close(engine->commands);
     for (uint32_t p = 0; engine->recent != NULL && p <= engine->identity->partitions; p++)
-        weiri_window_fini(&engine->recent[p]);
+        weiri_finder_fini(&engine->recent[p]);
     weiri_log_close(engine->log);
     weiri_schema_free(engine->schema);
     weiri_settling_fini(&engine->settling);

@@ -44,17 +44,17 @@ name_of(const history *h)
 }
 
 static weir_status
-read_past(const history *h, weiri_window *window, uint64_t lowest, uint64_t highest, weiri_past *past, weir_error *err)
+read_past(const history *h, weiri_finder *finder, uint64_t lowest, uint64_t highest, weiri_past *past, weir_error *err)
 {
     weiri_past_of of = { h->call.service->log, name_of(h), h->key, h->partition, h->version, h->offset };
 
-    return weiri_past_read(past, window, &of, lowest, highest, err);
+    return weiri_past_read(past, finder, &of, lowest, highest, err);
 }
 
 /* ---- state at a version -------------------------------------------------------------------------------- */
 
 static weir_status
-fill_state(const history *h, weiri_window *window, weiri_reply *reply, weir_error *err)
+fill_state(const history *h, weiri_finder *finder, weiri_reply *reply, weir_error *err)
 {
     const weiri_schema *schema = h->call.service->schema;
     weiri_past past = { 0 };
@@ -65,7 +65,7 @@ fill_state(const history *h, weiri_window *window, weiri_reply *reply, weir_erro
         return weiri_error_set(err, WEIR_NOT_FOUND, "%s/%s has no version %" PRIu64 " yet: it is at version %" PRIu64, name_of(h), h->key,
             h->at_version, h->version);
     ProtobufCMessage *state = weiri_state_new(weiri_schema_state(schema, h->aggregate));
-    weir_status status = read_past(h, window, 1, h->at_version, &past, err);
+    weir_status status = read_past(h, finder, 1, h->at_version, &past, err);
     for (uint64_t v = 1; status == WEIR_OK && v <= h->at_version; v++) {
         weiri_past_event(&past, v, &record, &offset);
         status = weiri_state_fold(state, schema, &record, err);
@@ -173,7 +173,7 @@ assemble(const history *h, const page *p, const weiri_buffer *events, const weir
 }
 
 static weir_status
-fill_page(const history *h, weiri_window *window, weiri_reply *reply, weir_error *err)
+fill_page(const history *h, weiri_finder *finder, weiri_reply *reply, weir_error *err)
 {
     weiri_buffer events = { 0 }, starts = { 0 };
     weiri_past past = { 0 };
@@ -181,7 +181,7 @@ fill_page(const history *h, weiri_window *window, weiri_reply *reply, weir_error
     page p = page_of(h);
 
     if (p.lowest <= p.highest)
-        status = read_past(h, window, h->states ? 1 : p.lowest, p.highest, &past, err);
+        status = read_past(h, finder, h->states ? 1 : p.lowest, p.highest, &past, err);
     if (status == WEIR_OK)
         status = write_events(h, &p, &past, &events, &starts, err);
     if (status == WEIR_OK)
@@ -195,7 +195,7 @@ fill_page(const history *h, weiri_window *window, weiri_reply *reply, weir_error
 /* ---- its way ------------------------------------------------------------------------------------------- */
 
 static void
-walk(weiri_walk *job, weiri_window *window)
+walk(weiri_walk *job, weiri_finder *finder)
 {
     history *h = (history *)(void *)((char *)job - offsetof(history, walk));
     weiri_reply reply = { 0 };
@@ -206,7 +206,7 @@ walk(weiri_walk *job, weiri_window *window)
         weiri_call_end(&h->call);
         return;
     }
-    weir_status status = h->state_only ? fill_state(h, window, &reply, &err) : fill_page(h, window, &reply, &err);
+    weir_status status = h->state_only ? fill_state(h, finder, &reply, &err) : fill_page(h, finder, &reply, &err);
     if (status != WEIR_OK)
         weiri_reply_error(&reply, "", &err);
     if (weiri_call_claim(&h->call))

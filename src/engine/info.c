@@ -83,43 +83,32 @@ write_fields(weiri_buffer *to, const ProtobufCMessageDescriptor *d, int depth)
 }
 
 static void
-write_types(weiri_buffer *to, const weiri_schema *schema, weiri_type_kind kind)
+write_type(weiri_buffer *to, const weiri_schema *schema, const weiri_type *type)
 {
-    bool first = true;
+    static const char *const kinds[] = { [WEIRI_TYPE_COMMAND] = "command", [WEIRI_TYPE_EVENT] = "event", [WEIRI_TYPE_STATE] = "state" };
 
-    weiri_buffer_add_char(to, '[');
-    for (size_t i = 0; i < weiri_schema_types(schema); i++) {
-        const weiri_type *type = weiri_schema_type(schema, i);
-        if (type->kind != kind)
-            continue;
-        weiri_buffer_add_text(to, first ? "{" : ",{");
-        first = false;
-        weiri_member_text(to, "type", type->descriptor->name);
-        weiri_member_text(to, "aggregate", weiri_schema_aggregate(schema, type->aggregate)->name);
-        if (type->key != NULL)
-            weiri_member_text(to, "key", type->key->name);
-        if (type->newest != NULL && type->newest != type)
-            weiri_member_text(to, "upcastTo", type->newest->descriptor->name);
-        write_fields(to, type->descriptor, 0);
-        weiri_buffer_add_char(to, '}');
-    }
-    weiri_buffer_add_char(to, ']');
+    weiri_buffer_add_char(to, '{');
+    weiri_member_text(to, "name", type->descriptor->name);
+    weiri_member_text(to, "kind", kinds[type->kind]);
+    weiri_member_text(to, "aggregate", weiri_schema_aggregate(schema, type->aggregate)->name);
+    if (type->key != NULL)
+        weiri_member_text(to, "key", type->key->name);
+    if (type->newest != NULL && type->newest != type)
+        weiri_member_text(to, "upcastTo", type->newest->descriptor->name);
+    write_fields(to, type->descriptor, 0);
+    weiri_buffer_add_char(to, '}');
 }
 
 void
 weiri_service_types(weiri_service *service, weiri_reply *reply)
 {
-    static const struct {
-        const char *name;
-        weiri_type_kind kind;
-    } kinds[] = { { "commands", WEIRI_TYPE_COMMAND }, { "events", WEIRI_TYPE_EVENT }, { "states", WEIRI_TYPE_STATE } };
-
-    weiri_buffer_add_char(&reply->body, '{');
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        weiri_member(&reply->body, kinds[i].name);
-        write_types(&reply->body, service->schema, kinds[i].kind);
+    weiri_buffer_add_text(&reply->body, "{\"types\":[");
+    for (size_t i = 0; i < weiri_schema_types(service->schema); i++) {
+        if (i > 0)
+            weiri_buffer_add_char(&reply->body, ',');
+        write_type(&reply->body, service->schema, weiri_schema_type(service->schema, i));
     }
-    weiri_buffer_add_char(&reply->body, '}');
+    weiri_buffer_add_text(&reply->body, "]}");
     weiri_reply_json(reply);
 }
 

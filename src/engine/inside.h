@@ -11,7 +11,7 @@
 #include "engine/service.h"
 #include "engine/timers.h"
 #include "engine/walker.h"
-#include "engine/window.h"
+#include "engine/finder.h"
 #include "query/query.h"
 
 /* Commands of weir_submit that have no outcome yet, in two generations, so that waiting for those of before can end although
@@ -35,7 +35,7 @@ struct weir_engine {
     int64_t outcome_ms, started_ms;
     weiri_timers timers;
     weiri_walker walker;
-    weiri_window *recent; /* one a partition, and one for what lies further back: callback thread only */
+    weiri_finder *recent; /* one a partition, and one for what lies further back: callback thread only */
     weiri_settling settling;
     _Atomic bool refusing;
     weiri_loaded_module loaded; /* of weir_open */

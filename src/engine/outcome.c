@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Telling what became of a command. The lane says where its events lie; their types are read back from the log, so a repeat
- * tells the same as the first answer did. Thread: the callback thread, which owns the windows. */
+ * tells the same as the first answer did. Thread: the callback thread, which owns the finders. */
 #include "engine/inside.h"
 #include "engine/events.h"
 #include "message/outcome.h"
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Answers of one lane come in the order of their events, so each partition's window moves forward only. A repeat, which points
- * back, has a window of its own. */
-static weiri_window *
-window_for(weiri_service *service, uint32_t partition, uint64_t offset)
+/* Answers of one lane come in the order of their events, so each partition's finder moves forward only. A repeat, which points
+ * back, has a finder of its own. */
+static weiri_finder *
+finder_for(weiri_service *service, uint32_t partition, uint64_t offset)
 {
-    weiri_window *window = &service->recent[partition];
+    weiri_finder *finder = &service->recent[partition];
 
-    if (weiri_window_holds(window, partition, offset) || !window->filled || offset >= window->chunk.next_offset)
-        return window;
+    if (weiri_finder_holds(finder, partition, offset) || !finder->filled || offset >= finder->chunk.next_offset)
+        return finder;
     return &service->recent[service->identity->partitions];
 }
 
@@ -29,8 +29,8 @@ write_events(weiri_service *service, const weiri_told *told, const weiri_answer 
     weiri_buffer_add_char(to, '[');
     for (uint32_t i = 0; i < answer->events && answer->events_offset != WEIRI_NO_EVENTS && status == WEIR_OK; i++) {
         uint64_t offset = answer->events_offset + i;
-        weiri_window *window = window_for(service, answer->partition, offset);
-        status = weiri_window_find(window, service->log, answer->partition, offset, &record, err);
+        weiri_finder *finder = finder_for(service, answer->partition, offset);
+        status = weiri_finder_find(finder, service->log, answer->partition, offset, &record, err);
         if (status != WEIR_OK)
             break;
         if (i > 0)

@@ -41,14 +41,14 @@ check_link(const weiri_past_of *of, const weiri_record *record, uint64_t version
 }
 
 weir_status
-weiri_past_read(weiri_past *past, weiri_window *window, const weiri_past_of *of, uint64_t lowest, uint64_t highest, weir_error *err)
+weiri_past_read(weiri_past *past, weiri_finder *finder, const weiri_past_of *of, uint64_t lowest, uint64_t highest, weir_error *err)
 {
     uint64_t offset = of->offset;
     weiri_record record;
 
     lowest = lowest == 0 ? 1 : lowest;
     for (uint64_t version = of->version; version >= lowest; version--) {
-        weir_status status = weiri_window_find(window, of->log, of->partition, offset, &record, err);
+        weir_status status = weiri_finder_find(finder, of->log, of->partition, offset, &record, err);
         if (status == WEIR_OK)
             status = check_link(of, &record, version, offset, err);
         if (status == WEIR_OK && version <= highest)

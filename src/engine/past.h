@@ -4,7 +4,7 @@
 #ifndef WEIRI_PAST_H
 #define WEIRI_PAST_H
 
-#include "engine/window.h"
+#include "engine/finder.h"
 
 enum { WEIRI_PAST_BYTES_MOST = 256 << 20 };
 
@@ -26,7 +26,7 @@ typedef struct weiri_past_of {
 /* Keeps the events of versions lowest..highest. Errors: CORRUPT (a broken chain, told by version and offset), INVALID (more than
  * WEIRI_PAST_BYTES_MOST), IO. */
 WEIR_MUST_USE weir_status weiri_past_read(
-    weiri_past *past, weiri_window *window, const weiri_past_of *of, uint64_t lowest, uint64_t highest, weir_error *err);
+    weiri_past *past, weiri_finder *finder, const weiri_past_of *of, uint64_t lowest, uint64_t highest, weir_error *err);
 /* The event of a version that was kept. It borrows the past. */
 void weiri_past_event(const weiri_past *past, uint64_t version, weiri_record *ret_record, uint64_t *ret_offset);
 void weiri_past_fini(weiri_past *past);

@@ -22,7 +22,7 @@ run_all(weiri_walker *walker, weiri_buffer *taken)
     while (weiri_mailbox_next(taken, &at, &item)) {
         weiri_walk *walk;
         memcpy(&walk, item.data, sizeof walk);
-        walk->run(walk, &walker->window);
+        walk->run(walk, &walker->finder);
     }
     return n > 0;
 }
@@ -72,7 +72,7 @@ void
 weiri_walker_fini(weiri_walker *walker)
 {
     weiri_walker_stop(walker);
-    weiri_window_fini(&walker->window);
+    weiri_finder_fini(&walker->finder);
     weiri_mailbox_fini(&walker->jobs);
     weiri_signal_fini(&walker->arrived);
 }

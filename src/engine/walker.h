@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The thread that reads the log for histories, so that neither lanes nor callbacks wait for a disk. It takes jobs in order
- * from a bounded mailbox and owns its window. Thread: post from any; jobs run on its own. */
+ * from a bounded mailbox and owns its finder. Thread: post from any; jobs run on its own. */
 #ifndef WEIRI_WALKER_H
 #define WEIRI_WALKER_H
 
 #include "base/mailbox.h"
-#include "engine/window.h"
+#include "engine/finder.h"
 
 typedef struct weiri_walk {
-    void (*run)(struct weiri_walk *walk, weiri_window *window);
+    void (*run)(struct weiri_walk *walk, weiri_finder *finder);
 } weiri_walk;
 
 typedef struct weiri_walker {
     weiri_mailbox jobs; /* each item is one weiri_walk * */
     weiri_signal arrived;
-    weiri_window window; /* its thread's */
+    weiri_finder finder; /* its thread's */
     weiri_thread thread;
 } weiri_walker;
 
