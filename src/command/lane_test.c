@@ -131,8 +131,6 @@ test_an_id_sent_twice_at_once_is_decided_once(void **state)
         assert_int_equal(a.answer.events, b.answer.events);
         assert_string_equal(a.code, b.code);
         assert_string_equal(a.text, b.text);
-        testing_answer_fini(&a);
-        testing_answer_fini(&b);
     }
 }
 
@@ -157,7 +155,6 @@ test_an_outcome_can_be_looked_up_by_its_id(void **state)
                              side->commands, counter, weiri_bytes_of("a"), weiri_bytes_of(rows[i].id), testing_answered, &a, &err),
             WEIR_OK);
         testing_answer_wait(&a);
-        testing_answer_fini(&a);
         assert_int_equal(a.answer.kind, WEIRI_ANSWER_LOOKUP);
         assert_int_equal(a.answer.status, rows[i].status);
         assert_string_equal(a.code, rows[i].code);
@@ -215,7 +212,6 @@ test_what_is_no_message_is_malformed(void **state)
     testing_answer_init(&a);
     assert_int_equal(weiri_commands_submit(side->commands, &submit, &err), WEIR_OK);
     testing_answer_wait(&a);
-    testing_answer_fini(&a);
     assert_int_equal(a.answer.status, WEIR_REJECTED);
     assert_string_equal(a.code, "malformed");
     assert_int_equal(run(side, (tc){ .counter = "a", .amount = 1, .id = "x" }, &a).status, WEIR_OK);
@@ -255,7 +251,6 @@ test_closing_answers_what_was_taken_and_refuses_the_rest(void **state)
     for (int i = 0; i < N; i++) {
         assert_int_equal(atomic_load(&answers[i].calls), 1);
         assert_int_equal(answers[i].answer.version, i + 1);
-        testing_answer_fini(&answers[i]);
     }
 }
 
@@ -290,8 +285,6 @@ test_a_full_queue_refuses(void **state)
     weiri_commands_metrics(side->commands, 0, &metrics);
     assert_int_equal(metrics.queue_refused, busy);
     assert_true(busy > 0);
-    for (int i = 0; i < N; i++)
-        testing_answer_fini(&answers[i]);
 }
 
 static weiri_log_ops failing; /* the real log's, but for what a test puts in */
@@ -342,7 +335,6 @@ test_when_the_log_fails_what_was_staged_is_unknown_and_the_rest_refused(void **s
         testing_answer_wait(&b);
         assert_int_equal(b.answer.status, WEIR_TIMEOUT);
     }
-    testing_answer_fini(&b);
     weiri_commands_stop(side->commands);
     side->log->ops = real;
     testing_side_close(side);

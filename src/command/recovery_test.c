@@ -61,7 +61,6 @@ send_mixed(testing_side *side, unsigned from, unsigned to)
     }
     for (unsigned i = 0; i < n; i++) {
         testing_answer_wait(&answers[i]);
-        testing_answer_fini(&answers[i]);
     }
     weiri_release(answers);
 }
@@ -103,7 +102,6 @@ knowledge(testing_side *side, unsigned commands)
     for (unsigned i = 0; i < commands; i += 3) {
         testing_answer *a = &answers[i];
         testing_answer_wait(a);
-        testing_answer_fini(a);
         assert_true(a->answer.repeated);
         weiri_buffer_print(&text, "%u: %d %llu %llu %u %llu %s %s\n", i, (int)a->answer.status, (unsigned long long)a->answer.source,
             (unsigned long long)a->answer.version, a->answer.events, (unsigned long long)a->answer.events_offset, a->code, a->text);
