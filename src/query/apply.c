@@ -15,8 +15,8 @@ bool
 weiri_view_has(const weiri_view *view, const weiri_record *record, const weiri_type **ret_type)
 {
     const weiri_type *type = record->kind == WEIRI_RECORD_EVENT && !is_engines(record->type)
-        ? weiri_schema_find(view->views->config.schema, record->type)
-        : NULL;
+                                 ? weiri_schema_find(view->views->config.schema, record->type)
+                                 : NULL;
 
     *ret_type = type;
     return type != NULL && view->file->plans[type->newest->number].n > 0;
@@ -67,8 +67,8 @@ weiri_view_apply(weiri_view *view, const weiri_record *record, uint32_t partitio
     if (!weiri_view_has(view, record, &type)) {
         if (type != NULL || record->kind != WEIRI_RECORD_EVENT || is_engines(record->type))
             return WEIR_OK;
-        return weiri_error_set(err, WEIR_INVALID, "no message '%.*s' in this module: an event of the log can't be passed over", (int)record->type.size,
-            (const char *)record->type.data);
+        return weiri_error_set(err, WEIR_INVALID, "no message '%.*s' in this module: an event of the log can't be passed over",
+            (int)record->type.size, (const char *)record->type.data);
     }
     weiri_arena_reset(&view->arena);
     ProtobufCAllocator allocator = weiri_arena_allocator(&view->arena);

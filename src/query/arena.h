@@ -15,7 +15,7 @@ typedef struct weiri_arena {
     size_t total;             /* of all */
 } weiri_arena;                /* zero-initialise */
 
-void *weiri_arena_take(weiri_arena *arena, size_t size); /* aligned to 16 bytes, not zeroed; never NULL */
+void *weiri_arena_take(weiri_arena *arena, size_t size);      /* aligned to 16 bytes, not zeroed; never NULL */
 char *weiri_arena_text(weiri_arena *arena, weiri_bytes text); /* a copy with a NUL behind it */
 void weiri_arena_reset(weiri_arena *arena);                   /* all that was taken is gone; keeps one block */
 void weiri_arena_fini(weiri_arena *arena);

@@ -37,7 +37,8 @@ find_table(const weiri_view_file *file, const char *name, weir_error *err)
             return &file->tables[i];
         weiri_nearest_offer(&nearest, name, file->tables[i].name);
     }
-    (void)weiri_error_set(err, WEIR_NOT_FOUND, "view %s has no table '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    (void)weiri_error_set(
+        err, WEIR_NOT_FOUND, "view %s has no table '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
     return NULL;
 }
 
@@ -82,7 +83,8 @@ find_query(const weiri_view_file *file, const char *name, weir_error *err)
             return &file->queries[i];
         weiri_nearest_offer(&nearest, name, file->queries[i].name);
     }
-    (void)weiri_error_set(err, WEIR_NOT_FOUND, "view %s has no query '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    (void)weiri_error_set(
+        err, WEIR_NOT_FOUND, "view %s has no query '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
     return NULL;
 }
 
@@ -139,7 +141,8 @@ check_name(const weiri_view_query *query, const char *name, weir_error *err)
         weiri_nearest_offer(&nearest, name, query->parameters[i].name);
     for (size_t i = 0; i < query->answer.n; i++)
         weiri_nearest_offer(&nearest, name, query->answer.columns[i].name);
-    return weiri_error_set(err, WEIR_INVALID, "query %s has no parameter and no column '%s'%s", query->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    return weiri_error_set(err, WEIR_INVALID, "query %s has no parameter and no column '%s'%s", query->name, name,
+        weiri_nearest_hint(&nearest, hint, sizeof hint));
 }
 
 /* Parameters in the order of the statement's bindings, so that its ?n are the first. */
@@ -174,8 +177,8 @@ compile_query(const weiri_view_query *query, const weiri_argument *arguments, si
     weiri_buffer_print(&from, "(%s)", query->sql.text);
     weiri_buffer_print(&what, "query %s", query->name);
     if (status == WEIR_OK && filters.size > 0)
-        status = weiri_filter_compile(&query->answer, weiri_buffer_text(&what), weiri_buffer_text(&from), (const weiri_argument *)(const void *)filters.data,
-            filters.size / sizeof *arguments, question, err);
+        status = weiri_filter_compile(&query->answer, weiri_buffer_text(&what), weiri_buffer_text(&from),
+            (const weiri_argument *)(const void *)filters.data, filters.size / sizeof *arguments, question, err);
     weiri_buffer_fini(&filters);
     weiri_buffer_fini(&from);
     weiri_buffer_fini(&what);

@@ -96,7 +96,8 @@ compile_envelope(const char *path, const ProtobufCFieldDescriptor *each, weiri_b
         *ret_found = true;
         binding->kind = envelope[i].kind;
         if (binding->kind == WEIRI_BINDING_INDEX && each == NULL)
-            return weiri_error_set(err, WEIR_INVALID, "':_index' is the number of an element: it needs '-- each: FIELD' above the statement");
+            return weiri_error_set(
+                err, WEIR_INVALID, "':_index' is the number of an element: it needs '-- each: FIELD' above the statement");
         if (binding->kind == WEIRI_BINDING_TIME)
             return compile_part(at, name, binding, err);
         return *at == '\0' ? WEIR_OK : weiri_error_set(err, WEIR_INVALID, "':%s' has no parts", name);
@@ -106,8 +107,7 @@ compile_envelope(const char *path, const ProtobufCFieldDescriptor *each, weiri_b
 
 /* The path goes on behind `field` with the names at `at`. */
 static weir_status
-check_step(
-    const ProtobufCFieldDescriptor *field, const ProtobufCFieldDescriptor *each, size_t depth, const char *at, weir_error *err)
+check_step(const ProtobufCFieldDescriptor *field, const ProtobufCFieldDescriptor *each, size_t depth, const char *at, weir_error *err)
 {
     char name[NAME_MOST];
 

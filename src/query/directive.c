@@ -167,7 +167,8 @@ check_parameter(reader *r, const weiri_view_query *query, const weiri_parameter 
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(parameter->name, taken[i]) == 0)
-            weiri_problems_add(r->problems, r->file, r->line, "parameter '%s' of query %s: every query has that one already", taken[i], query->name);
+            weiri_problems_add(
+                r->problems, r->file, r->line, "parameter '%s' of query %s: every query has that one already", taken[i], query->name);
     for (size_t i = 0; i + 1 < query->n; i++)
         if (strcmp(query->parameters[i].name, parameter->name) == 0)
             weiri_problems_add(r->problems, r->file, r->line, "query %s has parameter '%s' twice", query->name, parameter->name);

@@ -30,8 +30,7 @@ bool weiri_directive_read(const char *line, weiri_directive *ret_directive);
 bool weiri_directive_begins(const char *line);
 
 /* Reads "NAME (name type = default, ...)" into `query`: its name and parameters. */
-void weiri_directive_query(
-    const char *file, int line, const weiri_directive *directive, weiri_view_query *query, weiri_problems *problems);
+void weiri_directive_query(const char *file, int line, const weiri_directive *directive, weiri_view_query *query, weiri_problems *problems);
 
 weiri_bytes weiri_trimmed(const char *begin, const char *end); /* without blanks around it */
 

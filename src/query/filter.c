@@ -19,7 +19,8 @@ typedef struct compiler {
 
 static const struct {
     const char *name, *sql;
-} operators[] = { { "eq", "=" }, { "neq", "<>" }, { "gt", ">" }, { "gte", ">=" }, { "lt", "<" }, { "lte", "<=" }, { "like", NULL }, { "in", NULL }, { "is", NULL } };
+} operators[] = { { "eq", "=" }, { "neq", "<>" }, { "gt", ">" }, { "gte", ">=" }, { "lt", "<" }, { "lte", "<=" }, { "like", NULL },
+    { "in", NULL }, { "is", NULL } };
 enum { OPERATORS = sizeof operators / sizeof *operators };
 
 size_t
@@ -263,7 +264,8 @@ no_operator(compiler *c, const char *name, const char *value, size_t size)
     for (size_t i = 0; i < OPERATORS; i++)
         weiri_nearest_offer(&nearest, word, operators[i].name);
     if (value[size] != '.')
-        return weiri_error_set(c->err, WEIR_INVALID, "'%s=%s': a filter is an operator and a value, as in '%s=eq.%s'", name, value, name, value);
+        return weiri_error_set(
+            c->err, WEIR_INVALID, "'%s=%s': a filter is an operator and a value, as in '%s=eq.%s'", name, value, name, value);
     return weiri_error_set(c->err, WEIR_INVALID, "'%s=%s': no operator '%s' (eq neq gt gte lt lte like in is)%s", name, value, word,
         weiri_nearest_hint(&nearest, hint, sizeof hint));
 }
@@ -287,7 +289,9 @@ add_filter(compiler *c, const weiri_column *column, const char *value)
         if (operators[i].sql != NULL)
             status = add_comparison(c, column, operators[i].sql, &text, 1, false);
         else
-            status = operators[i].name[0] == 'l' ? add_like(c, column, text) : operators[i].name[1] == 'n' ? add_in(c, column, text) : add_is(c, column, text);
+            status = operators[i].name[0] == 'l'   ? add_like(c, column, text)
+                     : operators[i].name[1] == 'n' ? add_in(c, column, text)
+                                                   : add_is(c, column, text);
         break;
     }
     weiri_buffer_add_char(&c->where, ')');
@@ -416,7 +420,8 @@ weiri_filter_compile(const weiri_relation *relation, const char *what, const cha
         weiri_buffer_add_bytes(&question->sql, weiri_buffer_bytes(&c.order));
         if (c.limit.kind != WEIRI_VALUE_NULL || c.offset.kind != WEIRI_VALUE_NULL) {
             size_t limit = weiri_question_value(question, c.limit.kind == WEIRI_VALUE_NULL ? weiri_value_integer(-1) : c.limit);
-            weiri_buffer_print(&question->sql, " LIMIT ?%zu OFFSET ?%zu", limit, weiri_question_value(question, weiri_value_integer(c.offset.integer)));
+            weiri_buffer_print(
+                &question->sql, " LIMIT ?%zu OFFSET ?%zu", limit, weiri_question_value(question, weiri_value_integer(c.offset.integer)));
         }
     }
     weiri_buffer_fini(&c.columns);

@@ -59,8 +59,9 @@ weiri_view_wait(weiri_view *view, const weiri_freshness *freshness, weir_error *
         char reached[32] = "nothing";
         if (l.reached > 0)
             (void)snprintf(reached, sizeof reached, "%" PRIu64, l.reached - 1);
-        return weiri_error_set(err, WEIR_BEHIND, "view %s is behind: in partition %" PRIu32 " it has reached %s, and %" PRIu64 " was asked for",
-            view->file->name, l.partition, reached, freshness->sources[l.partition] - 1);
+        return weiri_error_set(err, WEIR_BEHIND,
+            "view %s is behind: in partition %" PRIu32 " it has reached %s, and %" PRIu64 " was asked for", view->file->name, l.partition,
+            reached, freshness->sources[l.partition] - 1);
     }
 }
 
@@ -113,7 +114,8 @@ weiri_views_settle(weiri_views *views, int64_t timeout_ms, weir_error *err)
             if (seen || status != WEIR_OK)
                 break;
             if (left <= 0)
-                status = weiri_error_set(err, WEIR_TIMEOUT, "view %s has not caught up within %" PRId64 " ms", view->file->name, timeout_ms);
+                status = weiri_error_set(
+                    err, WEIR_TIMEOUT, "view %s has not caught up within %" PRId64 " ms", view->file->name, timeout_ms);
             else
                 (void)weiri_signal_wait(&view->moved, count, left);
         }

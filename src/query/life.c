@@ -19,9 +19,9 @@ is_other(const weiri_view *view, const char *entry)
 {
     size_t name = strlen(view->file->name), version = sizeof view->file->version - 1;
 
-    return strlen(entry) == name + 1 + version + 3 && strncmp(entry, view->file->name, name) == 0 && entry[name] == '-'
-        && strspn(entry + name + 1, "0123456789abcdef") == version && strcmp(entry + name + 1 + version, ".db") == 0
-        && strncmp(entry + name + 1, view->file->version, version) != 0;
+    return strlen(entry) == name + 1 + version + 3 && strncmp(entry, view->file->name, name) == 0 && entry[name] == '-' &&
+           strspn(entry + name + 1, "0123456789abcdef") == version && strcmp(entry + name + 1 + version, ".db") == 0 &&
+           strncmp(entry + name + 1, view->file->version, version) != 0;
 }
 
 static void
@@ -79,10 +79,12 @@ check_position(weiri_view *view, uint32_t p, weir_error *err)
     if (position->next_offset == 0)
         return WEIR_OK;
     if (position->next_offset > end)
-        return weiri_error_set(err, WEIR_CONFLICT, "it has seen events/%" PRIu32 "/%" PRIu64 ", and the log ends at %" PRIu64, p, position->next_offset - 1, end);
+        return weiri_error_set(err, WEIR_CONFLICT, "it has seen events/%" PRIu32 "/%" PRIu64 ", and the log ends at %" PRIu64, p,
+            position->next_offset - 1, end);
     weir_status status = weiri_log_checksum(log, WEIRI_TOPIC_EVENTS, p, position->next_offset - 1, &checksum, err);
     if (status == WEIR_NOT_FOUND || (status == WEIR_OK && checksum != position->checksum))
-        return weiri_error_set(err, WEIR_CONFLICT, "the log has another events/%" PRIu32 "/%" PRIu64 " than it has seen", p, position->next_offset - 1);
+        return weiri_error_set(
+            err, WEIR_CONFLICT, "the log has another events/%" PRIu32 "/%" PRIu64 " than it has seen", p, position->next_offset - 1);
     return status;
 }
 

@@ -14,7 +14,7 @@ enum {
     WEIRI_MOMENT_SIZE = 40, /* room for any of them as text, with the NUL */
 };
 
-int64_t weiri_moment_floor(int64_t ms, int64_t unit_ms); /* the beginning of its minute, hour or day */
+int64_t weiri_moment_floor(int64_t ms, int64_t unit_ms);          /* the beginning of its minute, hour or day */
 size_t weiri_moment_date(int64_t ms, char to[WEIRI_MOMENT_SIZE]); /* "2026-01-31"; returns its length */
 size_t weiri_moment_text(int64_t ms, char to[WEIRI_MOMENT_SIZE]); /* "2026-01-31T23:59:59.000Z" (ISO 8601) */
 

@@ -126,7 +126,8 @@ save_positions(weiri_view *view, weir_error *err)
         weiri_position *position = &view->working[p];
         if (position->next_offset == view->positions[p].next_offset)
             continue;
-        weir_status status = weiri_log_checksum(view->views->config.log, WEIRI_TOPIC_EVENTS, p, position->next_offset - 1, &position->checksum, err);
+        weir_status status = weiri_log_checksum(
+            view->views->config.log, WEIRI_TOPIC_EVENTS, p, position->next_offset - 1, &position->checksum, err);
         if (status == WEIR_OK)
             status = view->store->ops->save(view->store, p, position, err);
         if (status != WEIR_OK)

@@ -85,7 +85,8 @@ read_quoted(reader *r, char close)
     for (;; end++) {
         end += strcspn(end, (char[]){ close, '\0' });
         if (*end == '\0') {
-            weiri_problems_add(r->problems, r->file, r->line, "the %s that begins here has no end", close == '\'' ? "string" : "quoted name");
+            weiri_problems_add(
+                r->problems, r->file, r->line, "the %s that begins here has no end", close == '\'' ? "string" : "quoted name");
             break;
         }
         end++;
@@ -104,8 +105,8 @@ read_dollar(reader *r)
     while (name_goes_on(*tag_end))
         tag_end++;
     if (*tag_end != '$' || isdigit((unsigned char)r->at[1])) {
-        weiri_problems_add(r->problems, r->file, r->line, "'%.*s' is a parameter of one database only: write ':name'",
-            (int)(tag_end - r->at), r->at);
+        weiri_problems_add(
+            r->problems, r->file, r->line, "'%.*s' is a parameter of one database only: write ':name'", (int)(tag_end - r->at), r->at);
         copy(r, tag_end);
         return;
     }
@@ -180,7 +181,8 @@ read_token(reader *r)
     } else if (c == '?' || c == '@') {
         while (name_goes_on(*end))
             end++;
-        weiri_problems_add(r->problems, r->file, r->line, "'%.*s' is a parameter of one database only: write ':name'", (int)(end - r->at), r->at);
+        weiri_problems_add(
+            r->problems, r->file, r->line, "'%.*s' is a parameter of one database only: write ':name'", (int)(end - r->at), r->at);
         copy(r, end);
     } else if (name_begins(c) || isdigit((unsigned char)c)) {
         while (name_goes_on(*end) || *end == '$')

@@ -35,8 +35,8 @@ lag_ms(weiri_views *views, const weiri_view_status *status, const uint64_t *next
         uint64_t offset;
         weir_status read;
         weir_error ignored;
-        if (next[p] >= weiri_log_end(views->config.log, WEIRI_TOPIC_EVENTS, p)
-            || weiri_log_read(views->config.log, WEIRI_TOPIC_EVENTS, p, next[p], &chunk, &ignored) != WEIR_OK)
+        if (next[p] >= weiri_log_end(views->config.log, WEIRI_TOPIC_EVENTS, p) ||
+            weiri_log_read(views->config.log, WEIRI_TOPIC_EVENTS, p, next[p], &chunk, &ignored) != WEIR_OK)
             continue;
         while (weiri_chunk_next(&chunk, &record, &offset, &read) && read == WEIR_OK) {
             if (offset < next[p])
@@ -118,7 +118,8 @@ add_query(weiri_buffer *to, const weiri_view_query *query)
         const weiri_parameter *parameter = &query->parameters[i];
         weiri_buffer_add_text(to, i > 0 ? ",{\"name\":" : "{\"name\":");
         add_string(to, parameter->name);
-        weiri_buffer_print(to, ",\"type\":\"%s\",\"required\":%s", weiri_parameter_type_names[parameter->type], parameter->has_default ? "false" : "true");
+        weiri_buffer_print(
+            to, ",\"type\":\"%s\",\"required\":%s", weiri_parameter_type_names[parameter->type], parameter->has_default ? "false" : "true");
         if (parameter->has_default && !parameter->default_null) {
             weiri_buffer_add_text(to, ",\"default\":");
             add_string(to, parameter->fallback);

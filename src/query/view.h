@@ -22,29 +22,29 @@ typedef struct weiri_view {
     char *path; /* NULL: in memory */
 
     weiri_lock work;
-    weiri_store *store;            /* replaced under work with the doors shut */
-    weiri_position *positions;     /* guarded by work: as committed */
-    weiri_position *working;       /* guarded by work: with the transaction that runs */
-    weiri_arena arena;             /* guarded by work */
-    weiri_value *values;           /* guarded by work: room for one statement */
-    weiri_chunk chunk;             /* guarded by work */
-    uint64_t *untouched;           /* guarded by work: of the transaction that runs, by statement */
-    uint64_t in_transaction;       /* guarded by work: events of the view's */
-    _Atomic uint32_t yield;        /* rebuilds that wait for work */
-    bool alone;                    /* guarded by work: no file of another version is left */
+    weiri_store *store;        /* replaced under work with the doors shut */
+    weiri_position *positions; /* guarded by work: as committed */
+    weiri_position *working;   /* guarded by work: with the transaction that runs */
+    weiri_arena arena;         /* guarded by work */
+    weiri_value *values;       /* guarded by work: room for one statement */
+    weiri_chunk chunk;         /* guarded by work */
+    uint64_t *untouched;       /* guarded by work: of the transaction that runs, by statement */
+    uint64_t in_transaction;   /* guarded by work: events of the view's */
+    _Atomic uint32_t yield;    /* rebuilds that wait for work */
+    bool alone;                /* guarded by work: no file of another version is left */
 
     weiri_lock state;
-    weiri_view_state kind;         /* guarded by state, as all below */
+    weiri_view_state kind; /* guarded by state, as all below */
     weiri_position *published;
-    uint64_t *goal;                /* rebuilding until here */
+    uint64_t *goal; /* rebuilding until here */
     uint64_t applied;
     uint64_t rate_second[WEIRI_RATE_SECONDS], rate_events[WEIRI_RATE_SECONDS];
     char error[512], note[256];
-    weiri_signal moved;            /* raised when anything of the state has changed */
+    weiri_signal moved; /* raised when anything of the state has changed */
 
     weiri_lock doors;
-    bool shut;                     /* guarded by doors */
-    size_t inside;                 /* guarded by doors */
+    bool shut;     /* guarded by doors */
+    size_t inside; /* guarded by doors */
     weiri_signal left;
 
     weiri_thread thread;
@@ -70,7 +70,7 @@ WEIR_MUST_USE weir_status weiri_view_apply(
 bool weiri_view_has(const weiri_view *view, const weiri_record *record, const weiri_type **ret_type);
 
 /* projector.c */
-void weiri_view_project(void *view);     /* the thread */
+void weiri_view_project(void *view);                                                /* the thread */
 void weiri_view_publish(weiri_view *view, uint64_t applied, weiri_view_state kind); /* under work: makes positions visible */
 
 /* life.c: under work. Opens the store, anew if what is there doesn't fit the log. */

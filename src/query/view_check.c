@@ -27,7 +27,8 @@ unknown_event(checker *c, int line, const char *name)
         if (type->kind == WEIRI_TYPE_EVENT && type->newest == type)
             weiri_nearest_offer(&nearest, name, type->descriptor->name);
     }
-    weiri_problems_add(c->problems, c->file->file, line, "no message '%s' in this module%s", name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    weiri_problems_add(
+        c->problems, c->file->file, line, "no message '%s' in this module%s", name, weiri_nearest_hint(&nearest, hint, sizeof hint));
 }
 
 static void
@@ -46,7 +47,8 @@ check_event(checker *c, const weiri_on *on, weiri_on_type *event)
         weiri_problems_add(c->problems, c->file->file, on->line, "%s is a %s: a view sees events", event->name,
             type->kind == WEIRI_TYPE_COMMAND ? "command" : "state");
     } else if (type->newest != type) {
-        weiri_problems_add(c->problems, c->file->file, on->line, "%s is upcast to %s: a view sees that", event->name, type->newest->descriptor->name);
+        weiri_problems_add(
+            c->problems, c->file->file, on->line, "%s is upcast to %s: a view sees that", event->name, type->newest->descriptor->name);
     } else {
         event->type = type;
     }
@@ -62,7 +64,8 @@ find_each(checker *c, const weiri_on_statement *statement, const ProtobufCMessag
     if (field != NULL && field->label == PROTOBUF_C_LABEL_REPEATED)
         return field;
     if (field != NULL) {
-        weiri_problems_add(c->problems, c->file->file, statement->each_line, "'%s' of %s is not repeated: it needs no '-- each:'", statement->each, type->name);
+        weiri_problems_add(c->problems, c->file->file, statement->each_line, "'%s' of %s is not repeated: it needs no '-- each:'",
+            statement->each, type->name);
         return NULL;
     }
     for (unsigned i = 0; i < type->n_fields; i++)
@@ -117,7 +120,8 @@ number_parameters(checker *c, weiri_view_query *query)
         for (size_t i = 0; i < query->sql.n; i++)
             used = used || query->numbers[i] == j;
         if (!used && query->sql.text != NULL)
-            weiri_problems_add(c->problems, c->file->file, query->line, "query %s never uses its parameter '%s'", query->name, query->parameters[j].name);
+            weiri_problems_add(
+                c->problems, c->file->file, query->line, "query %s never uses its parameter '%s'", query->name, query->parameters[j].name);
     }
 }
 

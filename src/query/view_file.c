@@ -15,14 +15,15 @@ typedef struct parser {
     const char *at;
     int line;
     section section;
-    bool query_open;    /* the statement of the last query is still to come */
-    char *each;         /* an each: that waits for its statement */
+    bool query_open; /* the statement of the last query is still to come */
+    char *each;      /* an each: that waits for its statement */
     int each_line;
     weiri_problems *problems;
 } parser;
 
 /* One more element of an array of the file, zeroed. */
-#define GROW(array, n) (array = weiri_reallocate(array, ((n) + 1) * sizeof *(array)), memset(&(array)[n], 0, sizeof *(array)), &(array)[(n)++])
+#define GROW(array, n) \
+    (array = weiri_reallocate(array, ((n) + 1) * sizeof *(array)), memset(&(array)[n], 0, sizeof *(array)), &(array)[(n)++])
 
 static void
 end_section(parser *p)
@@ -40,7 +41,8 @@ end_section(parser *p)
         p->query_open = false;
     }
     if (p->section == SECTION_ON && file->ons[file->ons_n - 1].statements == 0 && file->ons[file->ons_n - 1].n > 0)
-        weiri_problems_add(p->problems, file->file, file->ons[file->ons_n - 1].line, "an 'on' that changes nothing: no statement follows it");
+        weiri_problems_add(
+            p->problems, file->file, file->ons[file->ons_n - 1].line, "an 'on' that changes nothing: no statement follows it");
     p->section = SECTION_NONE;
 }
 
@@ -61,7 +63,8 @@ begin_on(parser *p, const weiri_directive *d)
         if (comma == NULL)
             return;
     }
-    weiri_problems_add(p->problems, p->file->file, p->line, "'-- on:' is followed by the names of events: '-- on: shop.v1.StockSold, shop.v1.StockReturned'");
+    weiri_problems_add(p->problems, p->file->file, p->line,
+        "'-- on:' is followed by the names of events: '-- on: shop.v1.StockSold, shop.v1.StockReturned'");
 }
 
 static void
@@ -90,7 +93,8 @@ begin_query(parser *p, const weiri_directive *d)
     weiri_directive_query(p->file->file, p->line, d, query, p->problems);
     for (size_t i = 0; i + 1 < p->file->queries_n; i++)
         if (strcmp(p->file->queries[i].name, query->name) == 0)
-            weiri_problems_add(p->problems, p->file->file, p->line, "there is another query %s in line %d", query->name, p->file->queries[i].line);
+            weiri_problems_add(
+                p->problems, p->file->file, p->line, "there is another query %s in line %d", query->name, p->file->queries[i].line);
 }
 
 static void
@@ -110,7 +114,8 @@ read_directive(parser *p)
     if (!weiri_directive_read(p->at, &d))
         return;
     if (d.kind == WEIRI_DIRECTIVE_WRONG) {
-        weiri_problems_add(p->problems, p->file->file, p->line, "no directive '%.*s'; did you mean '-- %s:'?", (int)d.word_size, d.word, d.meant);
+        weiri_problems_add(
+            p->problems, p->file->file, p->line, "no directive '%.*s'; did you mean '-- %s:'?", (int)d.word_size, d.word, d.meant);
         return;
     }
     if (d.kind == WEIRI_DIRECTIVE_LATER) {
@@ -149,7 +154,8 @@ keep_statement(parser *p, weiri_sql *sql)
     switch (p->section) {
     case SECTION_SCHEMA:
         if (sql->n > 0)
-            weiri_problems_add(p->problems, file->file, sql->bindings[0].line, "':%s' in a schema: there is no event yet", sql->bindings[0].path);
+            weiri_problems_add(
+                p->problems, file->file, sql->bindings[0].line, "':%s' in a schema: there is no event yet", sql->bindings[0].path);
         *GROW(file->schema, file->schema_n) = *sql;
         return;
     case SECTION_ON:
@@ -164,10 +170,12 @@ keep_statement(parser *p, weiri_sql *sql)
             p->query_open = false;
             return;
         }
-        weiri_problems_add(p->problems, file->file, sql->line, "query %s already has its statement", file->queries[file->queries_n - 1].name);
+        weiri_problems_add(
+            p->problems, file->file, sql->line, "query %s already has its statement", file->queries[file->queries_n - 1].name);
         break;
     case SECTION_NONE:
-        weiri_problems_add(p->problems, file->file, sql->line, "a statement needs '-- schema:', '-- on: EVENT' or '-- query: NAME' above it");
+        weiri_problems_add(
+            p->problems, file->file, sql->line, "a statement needs '-- schema:', '-- on: EVENT' or '-- query: NAME' above it");
         break;
     }
     weiri_sql_fini(sql);

@@ -21,7 +21,13 @@ typedef struct weiri_parameter {
 } weiri_parameter;
 
 /* How a column compares, from the type that its table declares. */
-typedef enum weiri_affinity { WEIRI_AFFINITY_UNKNOWN, WEIRI_AFFINITY_INTEGER, WEIRI_AFFINITY_REAL, WEIRI_AFFINITY_TEXT, WEIRI_AFFINITY_BLOB } weiri_affinity;
+typedef enum weiri_affinity {
+    WEIRI_AFFINITY_UNKNOWN,
+    WEIRI_AFFINITY_INTEGER,
+    WEIRI_AFFINITY_REAL,
+    WEIRI_AFFINITY_TEXT,
+    WEIRI_AFFINITY_BLOB
+} weiri_affinity;
 
 typedef struct weiri_column {
     char *name, *type; /* type: as declared; "" of an expression */
@@ -58,8 +64,8 @@ typedef struct weiri_on {
 
 typedef struct weiri_on_statement {
     weiri_sql sql;
-    size_t on;      /* index of its section */
-    char *each;     /* NULL: once an event */
+    size_t on;  /* index of its section */
+    char *each; /* NULL: once an event */
     int each_line;
     bool may_touch_nothing; /* an UPDATE or DELETE: one that touches no row is counted */
     _Atomic uint64_t untouched, untouched_told;

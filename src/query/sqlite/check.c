@@ -56,7 +56,8 @@ run_schema(checker *c)
         sqlite3_stmt *statement = prepare(c, sql, WEIRI_SQLITE_MAY_CREATE);
         bool reads = statement != NULL && sqlite3_stmt_readonly(statement);
         if (strncmp(c->guard.refused, "the name", 8) == 0)
-            weiri_problems_add(c->problems, c->file->file, sql->line, "%s is weir's: tables that begin with weir_ are its own", c->guard.refused);
+            weiri_problems_add(
+                c->problems, c->file->file, sql->line, "%s is weir's: tables that begin with weir_ are its own", c->guard.refused);
         else if (c->guard.refused[0] != '\0' || reads)
             weiri_problems_add(c->problems, c->file->file, sql->line, "%s in a schema: it only creates tables, indexes and views",
                 reads ? "a SELECT" : c->guard.refused);
@@ -72,7 +73,8 @@ check_on(checker *c, weiri_on_statement *on)
     sqlite3_stmt *statement = prepare(c, &on->sql, WEIRI_SQLITE_MAY_CHANGE);
 
     if (c->guard.refused[0] != '\0')
-        weiri_problems_add(c->problems, c->file->file, on->sql.line, "%s in an 'on': it only inserts, updates and deletes", c->guard.refused);
+        weiri_problems_add(
+            c->problems, c->file->file, on->sql.line, "%s in an 'on': it only inserts, updates and deletes", c->guard.refused);
     else if (statement != NULL && sqlite3_stmt_readonly(statement))
         weiri_problems_add(c->problems, c->file->file, on->sql.line, "the statement changes nothing: an 'on' inserts, updates or deletes");
     on->may_touch_nothing = (c->guard.updates || c->guard.deletes) && !c->guard.inserts;
@@ -114,7 +116,8 @@ read_columns(sqlite3_stmt *statement, weiri_relation *relation)
     relation->columns = weiri_allocate(relation->n * sizeof *relation->columns);
     for (size_t i = 0; i < relation->n; i++) {
         const char *type = sqlite3_column_decltype(statement, (int)i);
-        relation->columns[i] = (weiri_column){ weiri_text_copy(sqlite3_column_name(statement, (int)i)), weiri_text_copy(type == NULL ? "" : type), affinity_of(type) };
+        relation->columns[i] = (weiri_column){ weiri_text_copy(sqlite3_column_name(statement, (int)i)),
+            weiri_text_copy(type == NULL ? "" : type), affinity_of(type) };
     }
 }
 
@@ -127,7 +130,8 @@ check_query(checker *c, weiri_view_query *query)
     if (writes || (statement != NULL && !sqlite3_stmt_readonly(statement)))
         weiri_problems_add(c->problems, c->file->file, query->sql.line, "query %s writes: a query only reads", query->name);
     else if (c->guard.refused[0] != '\0')
-        weiri_problems_add(c->problems, c->file->file, query->sql.line, "query %s asks for %s: a query only reads", query->name, c->guard.refused);
+        weiri_problems_add(
+            c->problems, c->file->file, query->sql.line, "query %s asks for %s: a query only reads", query->name, c->guard.refused);
     else if (statement != NULL && sqlite3_column_count(statement) == 0)
         weiri_problems_add(c->problems, c->file->file, query->sql.line, "query %s answers nothing: a query reads", query->name);
     else if (statement != NULL)
@@ -136,8 +140,8 @@ check_query(checker *c, weiri_view_query *query)
     for (size_t i = 0; i < query->answer.n; i++)
         for (size_t j = i + 1; j < query->answer.n; j++)
             if (strcmp(query->answer.columns[i].name, query->answer.columns[j].name) == 0)
-                weiri_problems_add(c->problems, c->file->file, query->sql.line, "query %s has two columns '%s': name one of them with AS", query->name,
-                    query->answer.columns[i].name);
+                weiri_problems_add(c->problems, c->file->file, query->sql.line, "query %s has two columns '%s': name one of them with AS",
+                    query->name, query->answer.columns[i].name);
     (void)sqlite3_finalize(statement);
 }
 
@@ -170,7 +174,8 @@ read_tables(checker *c)
     sqlite3_stmt *statement = NULL;
 
     c->guard = (weiri_sqlite_guard){ .may = WEIRI_SQLITE_MAY_ALL };
-    if (sqlite3_prepare_v2(c->db, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name", -1,
+    if (sqlite3_prepare_v2(c->db,
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name", -1,
             &statement, NULL) == SQLITE_OK)
         while (sqlite3_step(statement) == SQLITE_ROW)
             read_table(c, (const char *)sqlite3_column_text(statement, 0));

@@ -164,7 +164,8 @@ add_value(weiri_result_maker *maker, sqlite3_stmt *statement, int column)
     default: {
         bool text = sqlite3_column_type(statement, column) == SQLITE_TEXT;
         const void *data = text ? (const void *)sqlite3_column_text(statement, column) : sqlite3_column_blob(statement, column);
-        weiri_result_add(maker, (weiri_value){ .kind = text ? WEIRI_VALUE_TEXT : WEIRI_VALUE_BLOB, .bytes = { data, (size_t)sqlite3_column_bytes(statement, column) } });
+        weiri_result_add(maker, (weiri_value){ .kind = text ? WEIRI_VALUE_TEXT : WEIRI_VALUE_BLOB,
+                                    .bytes = { data, (size_t)sqlite3_column_bytes(statement, column) } });
         break;
     }
     }
@@ -179,7 +180,8 @@ read_rows(weiri_sqlite *s, sqlite3_stmt *statement, weiri_result_maker *maker, w
         weiri_result_name(maker, sqlite3_column_name(statement, i));
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
         if (maker->rows == s->result_rows)
-            return weiri_error_set(err, WEIR_INVALID, "the answer has more than %u rows: ask for fewer with filters, or for parts with limit and offset", s->result_rows);
+            return weiri_error_set(err, WEIR_INVALID,
+                "the answer has more than %u rows: ask for fewer with filters, or for parts with limit and offset", s->result_rows);
         for (int i = 0; i < columns; i++)
             add_value(maker, statement, i);
         maker->rows++;
@@ -239,7 +241,7 @@ weir_status
 weiri_sqlite_read(weiri_store *store, const weiri_read *read, weiri_result **ret_result, weir_error *err)
 {
     weiri_sqlite *s = (weiri_sqlite *)store;
-    weiri_sqlite_reader *r;
+    weiri_sqlite_reader *r = NULL;
     weiri_result_maker maker = { 0 };
     int64_t deadline_us = s->world->monotonic_us(s->world) + (int64_t)s->query_ms * 1000;
 

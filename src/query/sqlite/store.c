@@ -11,13 +11,15 @@
 #include "query/sqlite/store_sqlite.h"
 
 /* docs/formats/view.md is the page of these two. */
-static const char tables[] = "CREATE TABLE weir_view (name TEXT NOT NULL, version TEXT NOT NULL, log_id INTEGER NOT NULL, partitions INTEGER NOT NULL);"
-                             "CREATE TABLE weir_position (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, source INTEGER NOT NULL,"
-                             " source_index INTEGER NOT NULL, checksum INTEGER NOT NULL, reached INTEGER NOT NULL);";
+static const char tables[] =
+    "CREATE TABLE weir_view (name TEXT NOT NULL, version TEXT NOT NULL, log_id INTEGER NOT NULL, partitions INTEGER NOT NULL);"
+    "CREATE TABLE weir_position (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, source INTEGER NOT NULL,"
+    " source_index INTEGER NOT NULL, checksum INTEGER NOT NULL, reached INTEGER NOT NULL);";
 
 /* The WAL is copied back every 32 MiB, and cut when it had to grow beyond twice that. */
-static const char settings[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8192; PRAGMA journal_size_limit=67108864;"
-                               "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;";
+static const char settings[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8192; PRAGMA journal_size_limit=67108864;"
+    "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;";
 
 static weiri_sqlite *
 of(weiri_store *store)
@@ -125,7 +127,8 @@ positions(weiri_store *store, weiri_position *ret_positions, weir_error *err)
     sqlite3_stmt *statement = NULL;
     int rc = SQLITE_DONE;
 
-    weir_status status = weiri_sqlite_prepare(s->db, "SELECT partition, next_offset, source, source_index, checksum, reached FROM weir_position", &statement, err);
+    weir_status status = weiri_sqlite_prepare(
+        s->db, "SELECT partition, next_offset, source, source_index, checksum, reached FROM weir_position", &statement, err);
     if (status != WEIR_OK)
         return status;
     memset(ret_positions, 0, s->partitions * sizeof *ret_positions);
@@ -178,8 +181,8 @@ create(weiri_sqlite *s, uint64_t log_id, weir_error *err)
     if (status == WEIR_OK)
         status = weiri_sqlite_prepare(s->db, "INSERT INTO weir_view VALUES (?1, ?2, ?3, ?4)", &statement, err);
     weiri_value values[] = { { .kind = WEIRI_VALUE_TEXT, .bytes = weiri_bytes_of(s->file->name) },
-        { .kind = WEIRI_VALUE_TEXT, .bytes = weiri_bytes_of(s->file->version) }, { .kind = WEIRI_VALUE_INTEGER, .integer = (int64_t)log_id },
-        { .kind = WEIRI_VALUE_INTEGER, .integer = s->partitions } };
+        { .kind = WEIRI_VALUE_TEXT, .bytes = weiri_bytes_of(s->file->version) },
+        { .kind = WEIRI_VALUE_INTEGER, .integer = (int64_t)log_id }, { .kind = WEIRI_VALUE_INTEGER, .integer = s->partitions } };
     if (status == WEIR_OK)
         status = weiri_sqlite_bind(statement, values, 4, err);
     if (status == WEIR_OK)
@@ -199,7 +202,8 @@ compare(sqlite3_stmt *statement, const weiri_sqlite *s, uint64_t log_id, weir_er
         return weiri_error_set(err, WEIR_CONFLICT, "it was made from log %016llx, and this is log %016llx",
             (unsigned long long)sqlite3_column_int64(statement, 2), (unsigned long long)log_id);
     if (sqlite3_column_int64(statement, 3) != s->partitions)
-        return weiri_error_set(err, WEIR_CONFLICT, "it was made from %lld partitions, and the log has %u", (long long)sqlite3_column_int64(statement, 3), s->partitions);
+        return weiri_error_set(err, WEIR_CONFLICT, "it was made from %lld partitions, and the log has %u",
+            (long long)sqlite3_column_int64(statement, 3), s->partitions);
     return WEIR_OK;
 }
 
@@ -217,7 +221,8 @@ check_identity(weiri_sqlite *s, uint64_t log_id, weir_error *err)
     if (rc == SQLITE_ROW)
         status = compare(statement, s, log_id, err);
     else
-        status = rc == SQLITE_DONE ? weiri_error_set(err, WEIR_CONFLICT, "it does not say what view it is") : weiri_sqlite_error(s->db, err);
+        status = rc == SQLITE_DONE ? weiri_error_set(err, WEIR_CONFLICT, "it does not say what view it is")
+                                   : weiri_sqlite_error(s->db, err);
     (void)sqlite3_finalize(statement);
     return status;
 }
@@ -228,8 +233,8 @@ prepare_all(weiri_sqlite *s, weir_error *err)
     const struct {
         const char *sql;
         sqlite3_stmt **statement;
-    } own[] = { { "BEGIN IMMEDIATE", &s->begin }, { "COMMIT", &s->commit }, { "ROLLBACK", &s->rollback }, { "SAVEPOINT weir_event", &s->mark },
-        { "ROLLBACK TO weir_event", &s->back }, { "RELEASE weir_event", &s->release },
+    } own[] = { { "BEGIN IMMEDIATE", &s->begin }, { "COMMIT", &s->commit }, { "ROLLBACK", &s->rollback },
+        { "SAVEPOINT weir_event", &s->mark }, { "ROLLBACK TO weir_event", &s->back }, { "RELEASE weir_event", &s->release },
         { "INSERT OR REPLACE INTO weir_position VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &s->save } };
     weir_status status = WEIR_OK;
 
@@ -244,7 +249,8 @@ prepare_all(weiri_sqlite *s, weir_error *err)
     return status;
 }
 
-static const weiri_store_ops sqlite_ops = { positions, begin, mark, back, run, save, commit, rollback, weiri_sqlite_read, weiri_sqlite_dump, close_store };
+static const weiri_store_ops sqlite_ops = { positions, begin, mark, back, run, save, commit, rollback, weiri_sqlite_read, weiri_sqlite_dump,
+    close_store };
 
 weir_status
 weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err)
@@ -261,7 +267,8 @@ weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, boo
     s->result_rows = config->result_rows;
     weiri_lock_init(&s->lock);
     weiri_signal_init(&s->returned);
-    weir_status status = weiri_sqlite_connect(s->path == NULL ? ":memory:" : s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s->db, err);
+    weir_status status = weiri_sqlite_connect(
+        s->path == NULL ? ":memory:" : s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s->db, err);
     if (status == WEIR_OK && s->path != NULL)
         status = weiri_sqlite_execute(s->db, settings, err);
     if (status == WEIR_OK)
