@@ -195,6 +195,16 @@ test_trees_are_parsed_strictly(void **state)
 }
 
 static void
+test_a_tree_that_is_not_there_is_refused(void **state)
+{
+    ProtobufCMessage *message = NULL;
+    weir_error err;
+
+    assert_int_equal(weiri_json_to_message(everything, NULL, &message, &err), WEIR_INVALID);
+    assert_string_equal(err.text, "testing.v1.Everything: expected an object, got null");
+}
+
+static void
 test_integers_are_exact_at_their_limits(void **state)
 {
     Testing__V1__Everything *m = read_all(
@@ -437,6 +447,7 @@ main(void)
         cmocka_unit_test(test_bad_text_is_refused_with_line_and_column),
         cmocka_unit_test(test_bad_characters_are_refused_with_their_path),
         cmocka_unit_test(test_trees_are_parsed_strictly),
+        cmocka_unit_test(test_a_tree_that_is_not_there_is_refused),
         cmocka_unit_test(test_integers_are_exact_at_their_limits),
         cmocka_unit_test(test_bare_integers_beyond_a_double_are_exact),
         cmocka_unit_test(test_trees_refuse_integers_that_were_rounded),
