@@ -64,12 +64,25 @@ weiri_request_run(weiri_request *request, weiri_pool_fn *run)
     weiri_request_ready(request);
 }
 
+/* From here on stop waits for the client to have its reply. Not sooner: a body may never come. */
+static enum MHD_Result
+refuse(weiri_request *request, bool close)
+{
+    weiri_http *http = request->http;
+
+    request->replying = true;
+    atomic_fetch_add(&http->replying, 1);
+    return weiri_answer_send(request, close || atomic_load(&http->stopping));
+}
+
 static enum MHD_Result
 ask(weiri_request *request)
 {
     weiri_http *http = request->http;
 
     request->stage = WEIRI_REQUEST_ASKED;
+    request->replying = true;
+    atomic_fetch_add(&http->replying, 1);
     atomic_store_explicit(&request->turn, TURN_RUNNING, memory_order_relaxed);
     atomic_fetch_add(&http->asked, 1); /* before looking at `stopping`: stop sets that, and then looks at this */
     if (atomic_load(&http->stopping)) {
@@ -168,12 +181,10 @@ is_refused_at_once(const weiri_request *request)
 static enum MHD_Result
 begin(weiri_request *request, const char *method, const char *version)
 {
-    atomic_fetch_add(&request->http->replying, 1);
-    request->begun = true;
     look_at_head(request, method, version);
     request->stage = request->reply.http == 0 ? WEIRI_REQUEST_BODY : WEIRI_REQUEST_REFUSED;
     if (request->stage == WEIRI_REQUEST_REFUSED && is_refused_at_once(request))
-        return weiri_answer_send(request, true);
+        return refuse(request, true);
     return MHD_YES;
 }
 
@@ -231,7 +242,7 @@ weiri_request_handle(void *cls, struct MHD_Connection *connection, const char *u
         return MHD_YES;
     case WEIRI_REQUEST_REFUSED:
         if (n == 0)
-            return weiri_answer_send(request, atomic_load(&request->http->stopping));
+            return refuse(request, false);
         request->discarded += n;
         return request->discarded > WEIRI_DISCARD_MOST ? MHD_NO : MHD_YES;
     case WEIRI_REQUEST_ASKED:
@@ -294,8 +305,8 @@ weiri_request_completed(void *cls, struct MHD_Connection *connection, void **con
     give_up_body(request);
     weiri_reply_fini(&request->reply);
     request->reply = (weiri_reply){ 0 };
-    if (request->begun)
+    if (request->replying)
         atomic_fetch_sub(&http->replying, 1);
-    request->begun = false;
+    request->replying = false;
     *context = NULL;
 }

@@ -31,7 +31,7 @@ struct weiri_http {
     bool refusing;
     _Atomic bool stopping;
     _Atomic uint32_t asked;    /* handlers begun whose weiri_request_ready has not yet returned */
-    _Atomic uint32_t replying; /* requests begun and not yet completed */
+    _Atomic uint32_t replying; /* requests that are asked or refused and not yet completed */
     _Atomic uint64_t body_bytes;
 };
 
@@ -49,7 +49,7 @@ typedef struct weiri_request {
     const struct weiri_route *route;
     enum { WEIRI_REQUEST_NEW, WEIRI_REQUEST_BODY, WEIRI_REQUEST_REFUSED, WEIRI_REQUEST_ASKED } stage;
     _Atomic int turn; /* whose it is: request.c */
-    bool begun, method_is_get;
+    bool replying, method_is_get;
     weir_error target_error; /* of parsing the target: status OK when it is good */
     weiri_target target;
     const char *parameters[3]; /* of the path, as the route names them */
