@@ -31,7 +31,7 @@ read_source(const weiri_answer *answer, uint32_t partitions, uint64_t *last, uin
     {
         json_int_t partition = json_integer_value(json_object_get(one, "partition"));
         if (partition >= 0 && partition < partitions)
-            last[partition] = (uint64_t)json_integer_value(json_object_get(one, "last"));
+            last[partition] = (uint64_t)json_integer_value(json_object_get(one, "sequence"));
     }
     json_decref(json);
     return WEIR_OK;
@@ -48,12 +48,12 @@ get_source(void *user, const char *source, uint32_t partitions, uint64_t *last, 
     const weiri_client_request request = { .path = weiri_buffer_text(&path) };
     weir_status status = weiri_client_call(user, &request, &answer, err);
     *ret_known = false;
-    if (status == WEIR_OK && answer.http == 404)
+    if (status == WEIR_OK && (answer.http == 200 || answer.http == 404)) /* a partition that isn't listed has nothing of it */
         memset(last, 0, partitions * sizeof *last);
-    else if (status == WEIR_OK && answer.http != 200) {
+    if (status == WEIR_OK && answer.http != 200 && answer.http != 404) {
         (void)weiri_answer_exit(&answer, err);
         status = err->status;
-    } else if (status == WEIR_OK) {
+    } else if (status == WEIR_OK && answer.http == 200) {
         *ret_known = true;
         status = read_source(&answer, partitions, last, ret_fingerprint, err);
     }
