@@ -3,7 +3,7 @@
 #ifndef WEIRI_VALUE_H
 #define WEIRI_VALUE_H
 
-#include "query/arena.h"
+#include "base/arena.h"
 #include "query/query.h"
 
 typedef enum weiri_parameter_type {
