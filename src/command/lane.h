@@ -19,6 +19,7 @@
 
 enum {
     WEIRI_BATCH_COMMANDS = 16384, /* requests of one batch; its bytes: WEIRI_APPEND_MOST */
+    WEIRI_AHEAD = 32,             /* how far a lane looks ahead, a power of two */
     WEIRI_BATCHES = 3,            /* one filling, one being committed, one being answered */
 };
 
@@ -84,6 +85,8 @@ struct weiri_lane {
     weiri_buffer taken; /* requests taken out of the mailbox ... */
     size_t taken_at;    /* ... up to here handled */
     size_t ahead_at;    /* ... up to here prefetched */
+    uint32_t ahead;
+    uint64_t ahead_hash[WEIRI_AHEAD]; /* of the aggregates of the last requests prefetched, by ahead */
     weiri_batch batches[WEIRI_BATCHES];
     weiri_batch *filling; /* NULL: none is free */
     uint64_t handed;      /* number of the last batch handed over */
