@@ -179,7 +179,7 @@ handle(weiri_lane *lane, const weiri_request *request)
     if (lane->filling->count == 0)
         begin_batch(lane);
     if (atomic_load_explicit(&lane->failed, memory_order_relaxed))
-        (void)weiri_lane_answer(lane, request, WEIR_TIMEOUT);
+        weiri_lane_handle_unknown(lane, request);
     else
         weiri_lane_handle(lane, request);
 }

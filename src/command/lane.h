@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "base/memory.h"
 #include "command/arena.h"
+#include "command/attempts.h"
 #include "command/checkpoint.h"
 #include "command/command.h"
 #include "command/decision.h"
@@ -104,6 +105,8 @@ struct weiri_lane {
     weiri_lock durable_lock; /* guards durable_sources */
     weiri_sources durable_sources;
 
+    weiri_attempts *attempts;  /* borrowed */
+    _Atomic uint64_t *attempt; /* this partition's word */
     weir_decision decision;
     weiri_arena arena;
     weiri_buffer headers;
@@ -125,6 +128,7 @@ struct weiri_commands {
     weiri_signal answers_arrived;
     weiri_thread answers_thread;
     weiri_checkpoints *checkpoints;
+    weiri_attempts *attempts;
     _Atomic bool stopping, answers_end; /* set once, by stop */
     bool started, stopped;
 };
@@ -143,7 +147,7 @@ enum { WEIRI_SCOPE_MOST = 255 + 1 + WEIRI_ID_MOST };
 
 /* ---- lane_decide.c: one request, into lane->filling */
 void weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
-weiri_pending *weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status);
+void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); /* once the log has failed */
 
 /* ---- lane_fold.c: what live and replay share */
 /* Evolves the entry's state by one packed event. Errors: CORRUPT. */
