@@ -78,7 +78,8 @@ uint64_t weiri_log_next_command(weiri_log *log, uint32_t partition);
 weiri_signal *weiri_log_moved(weiri_log *log);
 /* Raised by weiri_log_moved's side when nothing is known: in read-only logs, looks whether the end has moved. */
 WEIR_MUST_USE weir_status weiri_log_refresh(weiri_log *log, weir_error *err);
-/* WEIR_OK, or why the log takes no more (IO with words). Thread: any. */
+/* WEIR_OK, or in words why the log takes no more: BUSY (the disk reserve is reached; resumes by itself), IO (it has FAILED),
+ * INVALID (opened for reading only). What was handed in before goes on. Thread: any. */
 WEIR_MUST_USE weir_status weiri_log_state(weiri_log *log, weir_error *err);
 
 /* Records copied out of the log: whole batches, contiguous from the offset asked for. Zero-initialise; reuse. */
@@ -87,20 +88,24 @@ typedef struct weiri_chunk {
     uint64_t next_offset; /* where to read on */
     size_t batch_at;      /* the iterator: the current batch in bytes ... */
     uint32_t record_at;   /* ... and the next record in it */
+    weir_status status;   /* CORRUPT once a record could not be read: the iterator stays there */
 } weiri_chunk;
 
 /* Reads durable records of a topic-partition from `offset`, up to 1 MiB (at least one batch), checking every batch's
- * checksum. OK with nothing in it: at the end. Errors: CORRUPT (topic, partition and offset in err), IO.
+ * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO; good
+ * batches before a damaged one are read first.
  * Thread: any, one chunk at a time; no read transaction outlives the call. */
 WEIR_MUST_USE weir_status weiri_log_read(
     weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_chunk *chunk, weir_error *err);
-/* The next record in the chunk and its offset; false: read on from chunk->next_offset. Errors in a record are CORRUPT in
- * `ret_status`. The record borrows the chunk's bytes. */
+/* The next record in the chunk and its offset; false: read on from chunk->next_offset. A record that can't be read is true
+ * with an empty record and CORRUPT in `ret_status`, then false with CORRUPT: looking after either is enough. The record
+ * borrows the chunk's bytes. */
 bool weiri_chunk_next(weiri_chunk *chunk, weiri_record *ret_record, uint64_t *ret_offset, weir_status *ret_status);
 void weiri_chunk_fini(weiri_chunk *chunk);
 
-/* The chain checksum of the batch that holds `offset` (or ends at it), and where that batch begins: identity of a position.
- * Errors: NOT_FOUND (no such offset here). */
+/* The identity of a position, for noticing a log that was restored or exchanged below a view or a checkpoint: the chain
+ * checksum of the batch that holds record `offset` - 1, the last one before the position; 0 for offset 0. It is the stored
+ * one: weiri_log_read checks it. Errors: NOT_FOUND (the log ends below `offset`), CORRUPT (no batch holds it), IO. */
 WEIR_MUST_USE weir_status weiri_log_checksum(
     weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
 

@@ -14,7 +14,9 @@
 #ifndef WEIRI_RECORD_H
 #define WEIRI_RECORD_H
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/bytes.h"
 
@@ -36,6 +38,28 @@ enum {
 };
 
 #define WEIRI_NO_OFFSET UINT64_MAX
+
+/* The first 72 bytes, as they lie in the log. docs/formats/record.md names these offsets; changing one is another format. */
+typedef struct weiri_record_head {
+    uint8_t kind, flags;
+    uint16_t type_size;
+    uint8_t aggregate_size, key_size;
+    uint16_t id_size;
+    uint64_t time_ms, source, version, expected_version;
+    uint32_t index, previous_index;
+    uint64_t previous_source, previous_offset;
+    uint32_t payload_size, headers_size;
+} weiri_record_head;
+
+static_assert(sizeof(weiri_record_head) == WEIRI_RECORD_HEAD_SIZE, "a record's head has 72 bytes");
+static_assert(offsetof(weiri_record_head, kind) == 0 && offsetof(weiri_record_head, flags) == 1, "kind, flags");
+static_assert(offsetof(weiri_record_head, type_size) == 2 && offsetof(weiri_record_head, aggregate_size) == 4, "type, aggregate");
+static_assert(offsetof(weiri_record_head, key_size) == 5 && offsetof(weiri_record_head, id_size) == 6, "key, id");
+static_assert(offsetof(weiri_record_head, time_ms) == 8 && offsetof(weiri_record_head, source) == 16, "time, source");
+static_assert(offsetof(weiri_record_head, version) == 24 && offsetof(weiri_record_head, expected_version) == 32, "versions");
+static_assert(offsetof(weiri_record_head, index) == 40 && offsetof(weiri_record_head, previous_index) == 44, "indices");
+static_assert(offsetof(weiri_record_head, previous_source) == 48 && offsetof(weiri_record_head, previous_offset) == 56, "previous event");
+static_assert(offsetof(weiri_record_head, payload_size) == 64 && offsetof(weiri_record_head, headers_size) == 68, "payload, headers");
 
 typedef struct weiri_record {
     uint8_t kind, flags;
@@ -61,8 +85,10 @@ typedef struct weiri_record {
 
 /* Bytes that weiri_record_write will write, not rounded. */
 size_t weiri_record_size(const weiri_record *record);
+/* The caller has checked what comes from outside: a type and an id of at most 65,535 bytes, an aggregate and a key of 255. */
 void weiri_record_write(const weiri_record *record, void *to);
-/* Reads one whole record. Errors: CORRUPT (sizes that don't fit, an unknown kind); never reads beyond `bytes`. */
+/* Reads the record that `bytes` begins with; bytes behind it (padding) are left alone, unknown flags are kept. Errors: CORRUPT
+ * (sizes that don't fit, headers that don't either, an unknown kind); never reads beyond `bytes`. */
 WEIR_MUST_USE weir_status weiri_record_read(weiri_bytes bytes, weiri_record *ret_record);
 
 void weiri_headers_add(weiri_buffer *headers, const char *name, weiri_bytes value);

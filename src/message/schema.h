@@ -24,10 +24,11 @@ typedef struct weiri_type {
     weiri_type_kind kind;
     uint16_t number;                     /* its index in the schema: weiri_schema_type(schema, number) */
     uint16_t aggregate;                  /* index of its aggregate in the module */
-    const ProtobufCFieldDescriptor *key; /* NULL for states */
+    const ProtobufCFieldDescriptor *key; /* NULL for states, and for old events without it */
     weir_decide_fn *decide;              /* commands */
     weir_evolve_fn *evolve;              /* events; NULL: the state stays */
     const weir_upcast_row *upcast;       /* old events; NULL: of today */
+    const struct weiri_type *next;       /* old events: what upcast makes */
     const struct weiri_type *newest;     /* what the chain of upcasts ends in; itself for all others */
 } weiri_type;
 

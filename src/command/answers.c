@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The callback thread: gives the answers of batches that are done, in the order they were handed over, and the batches back to
+ * their lanes. What a repeat or a look-up does not have in memory it reads from the log, where it is by now. */
+#include "base/assert.h"
+#include "command/lane.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct answerer {
+    weiri_commands *commands;
+    weiri_chunk chunk;
+    weiri_topic topic; /* of the chunk, with the next two */
+    uint32_t partition;
+    uint64_t passed;            /* the iterator is behind this offset; WEIRI_NO_OFFSET: the chunk is empty */
+    char code[64], words[1024]; /* of a recalled rejection, or of the log's failure */
+} answerer;
+
+/* The record at an offset; borrowed from the chunk. Repeats often come in the order of their originals: then one chunk serves many. */
+static bool
+record_at(answerer *a, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_record *ret_record)
+{
+    weir_error err;
+    weir_status status = WEIR_OK;
+    uint64_t at;
+    bool held = a->passed != WEIRI_NO_OFFSET && a->topic == topic && a->partition == partition && offset > a->passed &&
+                offset < a->chunk.next_offset;
+
+    if (!held) {
+        a->passed = WEIRI_NO_OFFSET;
+        status = weiri_log_read(a->commands->config.log, topic, partition, offset, &a->chunk, &err);
+        a->topic = topic;
+        a->partition = partition;
+    }
+    while (status == WEIR_OK && weiri_chunk_next(&a->chunk, ret_record, &at, &status)) {
+        a->passed = at;
+        if (at >= offset)
+            return status == WEIR_OK && at == offset;
+    }
+    a->passed = WEIRI_NO_OFFSET;
+    return false;
+}
+
+static void
+recall_words(answerer *a, uint32_t partition, uint64_t offset, weiri_answer *answer)
+{
+    weiri_record record;
+    weiri_bytes code;
+
+    answer->code = "";
+    answer->text = "the words of this rejection can't be read from the log";
+    if (!record_at(a, WEIRI_TOPIC_OUTCOMES, partition, offset, &record))
+        return;
+    if (weiri_headers_find(record.headers, WEIRI_HEADER_CODE, &code)) {
+        (void)snprintf(a->code, sizeof a->code, "%.*s", (int)code.size, (const char *)code.data);
+        answer->code = a->code;
+    }
+    (void)snprintf(a->words, sizeof a->words, "%.*s", (int)record.payload.size, (const char *)record.payload.data);
+    answer->text = a->words;
+}
+
+static const weiri_type *
+recall_type(answerer *a, uint32_t partition, uint64_t source)
+{
+    weiri_record record;
+
+    if (!record_at(a, WEIRI_TOPIC_COMMANDS, partition, source, &record))
+        return NULL;
+    return weiri_schema_find(a->commands->config.schema, record.type);
+}
+
+static void
+answer_one(answerer *a, const weiri_batch *batch, const weiri_pending *pending)
+{
+    weiri_answer answer = { .kind = (weiri_answer_kind)pending->kind,
+        .status = (weir_status)pending->status,
+        .repeated = pending->repeated,
+        .partition = batch->lane->partition,
+        .source = pending->source,
+        .version = pending->version,
+        .events = pending->events,
+        .events_offset = pending->recall ? WEIRI_NO_EVENTS : pending->offset,
+        .code = "",
+        .text = "",
+        .last_sequence = pending->last_sequence };
+
+    if (answer.kind == WEIRI_ANSWER_STATE && pending->text_at != WEIRI_NO_TEXT)
+        answer.state = (weiri_bytes){ batch->texts.data + pending->text_at, pending->size };
+    else if (pending->text_at != WEIRI_NO_TEXT) {
+        const char *texts = (const char *)batch->texts.data + pending->text_at;
+        answer.code = pending->code == NULL ? texts : pending->code;
+        answer.text = pending->code == NULL ? texts + strlen(texts) + 1 : texts;
+    }
+    if (pending->recall)
+        recall_words(a, answer.partition, pending->offset, &answer);
+    if (answer.kind == WEIRI_ANSWER_LOOKUP && answer.status != WEIR_NOT_FOUND)
+        answer.type = recall_type(a, answer.partition, answer.source);
+    pending->done(pending->user, &answer);
+}
+
+static void
+answer_failed(answerer *a, const weiri_batch *batch)
+{
+    weir_error err = { .text = "" };
+
+    if (weiri_log_state(a->commands->config.log, &err) == WEIR_OK)
+        (void)snprintf(err.text, sizeof err.text, "a write");
+    (void)snprintf(a->words, sizeof a->words, "the log has failed: %s; whether this command took effect is not known", err.text);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const weiri_pending *pending = &batch->pending[i];
+        const weiri_answer answer = { .kind = (weiri_answer_kind)pending->kind,
+            .status = WEIR_TIMEOUT,
+            .partition = batch->lane->partition,
+            .source = WEIRI_NO_OFFSET,
+            .events_offset = WEIRI_NO_EVENTS,
+            .code = "",
+            .text = a->words };
+        pending->done(pending->user, &answer);
+    }
+}
+
+/* Before the answers: who hears that a command is in may ask at once how far its source is. */
+static void
+show_sources(const weiri_batch *batch)
+{
+    weiri_lane *lane = batch->lane;
+
+    if (batch->n_moved == 0)
+        return;
+    weiri_lock_take(&lane->durable_lock);
+    for (uint32_t i = 0; i < batch->n_moved; i++) {
+        const weiri_source *source = batch->moved[i].source;
+        weiri_bytes name = { source->name, source->name_size };
+        weiri_sources_add(&lane->durable_sources, name, source->fingerprint)->last = batch->moved[i].last;
+    }
+    weiri_lock_give(&lane->durable_lock);
+}
+
+static void
+answer_batch(answerer *a, weiri_batch *batch)
+{
+    weiri_lane *lane = batch->lane;
+
+    if (batch->status == WEIR_OK) {
+        show_sources(batch);
+        for (uint32_t i = 0; i < batch->count; i++)
+            answer_one(a, batch, &batch->pending[i]);
+    } else
+        answer_failed(a, batch);
+    atomic_store(&batch->busy, false);
+    weiri_signal_raise(lane->wake);
+}
+
+void
+weiri_answers_run(void *argument)
+{
+    answerer a = { .commands = argument, .passed = WEIRI_NO_OFFSET };
+    weiri_buffer items = { 0 };
+    weiri_mailbox *mailbox = &a.commands->answers;
+
+    for (;;) {
+        uint64_t seen = weiri_signal_count(&a.commands->answers_arrived);
+        bool last = atomic_load(&a.commands->answers_end);
+        weiri_bytes item;
+        size_t at = 0, n = weiri_mailbox_take(mailbox, &items);
+        while (weiri_mailbox_next(&items, &at, &item)) {
+            weiri_batch *batch;
+            memcpy(&batch, item.data, sizeof batch);
+            answer_batch(&a, batch);
+        }
+        weiri_buffer_clear(&items);
+        if (n == 0 && last)
+            break;
+        if (n == 0)
+            (void)weiri_signal_wait(&a.commands->answers_arrived, seen, -1);
+    }
+    weiri_buffer_fini(&items);
+    weiri_chunk_fini(&a.chunk);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A lane: the one writer of one partition. It takes requests, decides them against its own memory, and stages commands,
+ * events and outcomes in one append; answers follow when that is durable. Everything in it belongs to its lane thread,
+ * except what is marked. A lane may act on what it has staged: nothing else may. */
+#ifndef WEIRI_LANE_H
+#define WEIRI_LANE_H
+
+#include <stdatomic.h>
+#include "base/mailbox.h"
+#include "base/memory.h"
+#include "base/arena.h"
+#include "command/attempts.h"
+#include "command/checkpoint.h"
+#include "command/command.h"
+#include "command/decision.h"
+#include "command/sources.h"
+#include "command/states.h"
+#include "command/window.h"
+#include "message/outcome.h"
+
+enum {
+    WEIRI_BATCH_COMMANDS = 16384, /* requests of one batch; its bytes: WEIRI_APPEND_MOST */
+    WEIRI_AHEAD = 32,             /* how far a lane looks ahead, a power of two */
+    WEIRI_BATCHES = 3,            /* one filling, one being committed, one being answered */
+};
+
+typedef enum weiri_request_kind { WEIRI_REQUEST_COMMAND, WEIRI_REQUEST_STATE, WEIRI_REQUEST_LOOKUP } weiri_request_kind;
+
+/* One item of a lane's mailbox: this, then key NUL id source headers payload. The sender's thread has done the hashing. */
+typedef struct weiri_request {
+    uint8_t kind, client_id, expect, key_size;
+    uint16_t id_size, source_size;
+    uint16_t type; /* number of the command's; STATE and LOOKUP: of the aggregate */
+    uint32_t headers_size, payload_size;
+    uint64_t aggregate_hash, payload_hash;
+    weiri_id_hash id_hash;
+    uint64_t expected_version, sequence, previous, fingerprint;
+    weiri_answer_fn *done;
+    void *user;
+} weiri_request;
+
+/* An answer in the making: it leaves with its batch. */
+typedef struct weiri_pending {
+    weiri_answer_fn *done;
+    void *user;
+    uint8_t kind, status; /* weiri_answer_kind, weir_status */
+    bool repeated;
+    bool recall; /* a repeat or look-up of a rejection: code and text are in outcomes[p] at `offset` */
+    uint32_t events;
+    uint64_t source, version, offset, last_sequence;
+    const char *code; /* of weir itself: static; NULL: at text_at, with a NUL, before the text */
+    uint32_t text_at; /* in the batch's texts: the text with a NUL; STATE: the packed state */
+    uint32_t size;    /* STATE: its bytes */
+} weiri_pending;
+#define WEIRI_NO_TEXT UINT32_MAX
+
+typedef struct weiri_moved_source {
+    const weiri_source *source; /* its name and fingerprint never change */
+    uint64_t last;
+} weiri_moved_source;
+
+typedef struct weiri_lane weiri_lane;
+
+typedef struct weiri_batch {
+    weiri_append append;
+    weiri_lane *lane;
+    uint64_t number; /* of its handing over, from 1 */
+    weiri_pending *pending;
+    uint32_t count;
+    weiri_buffer texts;
+    weiri_moved_source *moved;
+    uint32_t n_moved, moved_room;
+    weir_status status; /* what became of the append */
+    _Atomic bool busy;  /* handed over, and not all answered yet: cleared by the callback thread */
+} weiri_batch;
+
+enum { WEIRI_METRICS = sizeof(weiri_lane_metrics) / sizeof(uint64_t) };
+
+struct weiri_lane {
+    weiri_commands *commands;
+    uint32_t partition;
+    weiri_signal *wake;     /* of its thread; shared with the other lanes there */
+    weiri_mailbox mailbox;  /* any thread sends */
+    weiri_mailbox *answers; /* batches (pointers) for the callback thread */
+
+    weiri_buffer taken; /* requests taken out of the mailbox ... */
+    size_t taken_at;    /* ... up to here handled */
+    size_t ahead_at;    /* ... up to here prefetched */
+    uint32_t ahead;
+    uint64_t ahead_hash[WEIRI_AHEAD]; /* of the aggregates of the last requests prefetched, by ahead */
+    weiri_batch batches[WEIRI_BATCHES];
+    weiri_batch *filling; /* NULL: none is free */
+    uint64_t handed;      /* number of the last batch handed over */
+    _Atomic bool in_flight;
+    _Atomic bool failed;      /* the log has */
+    bool closed;              /* its mailbox, because of that */
+    _Atomic uint64_t durable; /* number of the last batch known to be durable */
+    weiri_lock done_lock;     /* held by the log's thread while it reports: whoever frees the lane takes it once first */
+
+    uint64_t next_command, next_event, next_outcome; /* offsets; with what is staged */
+    int64_t time_ms;
+    weiri_states states;
+    weiri_window window;
+    weiri_sources sources;
+    weiri_lock durable_lock; /* guards durable_sources */
+    weiri_sources durable_sources;
+
+    weiri_attempts *attempts;  /* borrowed */
+    _Atomic uint64_t *attempt; /* this partition's word */
+    weir_decision decision;
+    weiri_arena arena;
+    ProtobufCAllocator allocator; /* over the arena */
+    weiri_buffer headers;
+
+    weiri_lane_checkpoint checkpoint;
+
+    weiri_lane_metrics counted;
+    _Atomic uint64_t shown[WEIRI_METRICS]; /* a copy of counted, for any thread */
+    _Atomic uint64_t refused;              /* by senders */
+};
+
+struct weiri_commands {
+    weiri_commands_config config;
+    uint32_t partitions, threads;
+    weiri_bytes *type_names, *aggregate_names; /* by number: their sizes are asked for at every record */
+    weiri_lane *lanes;
+    struct weiri_lane_thread *lane_threads;
+    weiri_mailbox answers;
+    weiri_signal answers_arrived;
+    weiri_thread answers_thread;
+    weiri_checkpoints *checkpoints;
+    weiri_attempts *attempts;
+    _Atomic bool stopping, answers_end; /* set once, by stop */
+    bool started, stopped;
+};
+
+/* ---- lane.c */
+void weiri_lane_init(weiri_lane *lane, weiri_commands *commands, uint32_t partition, weiri_signal *wake);
+void weiri_lane_fini(weiri_lane *lane);
+void weiri_lane_forget(weiri_lane *lane); /* empties what recovery fills */
+/* One turn: takes, decides, hands over. True: something moved, so call again before sleeping. */
+bool weiri_lane_turn(weiri_lane *lane);
+void weiri_lane_publish(weiri_lane *lane); /* shows what is counted */
+/* With the mailbox closed: nothing is left to do. */
+bool weiri_lane_finished(weiri_lane *lane);
+
+enum { WEIRI_SCOPE_MOST = 255 + 1 + WEIRI_ID_MOST };
+
+/* ---- lane_decide.c: one request, into lane->filling */
+void weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
+void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); /* once the log has failed */
+
+/* ---- lane_fold.c: what live and replay share */
+/* Evolves the entry's state by one packed event. Errors: CORRUPT. */
+WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload);
+
+/* ---- lane_recover.c */
+WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);
+
+/* ---- lane_checkpoint.c */
+/* One step of a checkpoint, if one is due or under way: at a moment when nothing is staged in lane->filling. True: it moved. */
+bool weiri_lane_checkpoint_step(weiri_lane *lane);
+bool weiri_lane_checkpoint_idle(const weiri_lane *lane);
+
+/* ---- answers.c: the callback thread */
+void weiri_answers_run(void *commands);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One request of a lane: identify, decide, end. The order of checks: source or id, payload, expected version, decide. No
+ * allocation, lock, clock or system call a command. */
+#include "base/hash.h"
+#include "command/lane_stage.h"
+#include <stdio.h>
+#include <string.h>
+
+static void
+subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
+{
+    const char *at = (const char *)(request + 1);
+
+    s->request = request;
+    s->key_text = at;
+    s->key = (weiri_bytes){ at, request->key_size };
+    s->id = (weiri_bytes){ at + request->key_size + 1, request->id_size };
+    s->scope = (weiri_bytes){ at, (size_t)request->key_size + 1 + request->id_size };
+    at += s->scope.size;
+    s->source = (weiri_bytes){ at, request->source_size };
+    at += s->source.size;
+    s->headers = (weiri_bytes){ at, request->headers_size };
+    at += s->headers.size;
+    s->payload = (weiri_bytes){ at, request->payload_size };
+    uint16_t aggregate = request->type;
+    s->type = NULL;
+    if (request->kind == WEIRI_REQUEST_COMMAND) {
+        s->type = weiri_schema_type(lane->commands->config.schema, request->type);
+        aggregate = s->type->aggregate;
+    }
+    s->entry = weiri_states_find(&lane->states, request->aggregate_hash, aggregate, s->key);
+    s->version = s->entry == NULL ? 0 : s->entry->version;
+    s->known = NULL;
+    s->at = WEIRI_NO_OFFSET;
+}
+
+static void
+reject(weiri_lane *lane, weiri_subject *s, const char *code, const char *text, bool moves)
+{
+    const weiri_ending end = { WEIRI_OUTCOME_REJECTED, WEIR_REJECTED, code, text, .moves = moves };
+
+    (void)weiri_lane_end(lane, s, &end);
+    lane->counted.rejected++;
+}
+
+/* ---- has it been decided before? ------------------------------------------------------------------------ */
+
+static void
+refuse_gap(weiri_lane *lane, const weiri_subject *s, uint64_t last)
+{
+    char text[160];
+    weiri_pending *pending = weiri_lane_answer(lane, s->request, WEIR_CONFLICT);
+
+    (void)snprintf(text, sizeof text, "the source is at %llu in this partition; the command says that it follows %llu",
+        (unsigned long long)last, (unsigned long long)s->request->previous);
+    pending->version = s->version;
+    pending->last_sequence = last;
+    weiri_lane_answer_words(lane, pending, "gap", text);
+}
+
+/* True: by its source it is a repeat, a gap or a misuse, and is answered. */
+static bool
+settled_by_source(weiri_lane *lane, weiri_subject *s)
+{
+    s->known = weiri_sources_find(&lane->sources, s->source);
+    uint64_t last = s->known == NULL ? 0 : s->known->last;
+
+    if (s->known == NULL && lane->sources.count == WEIRI_SOURCES_MOST) {
+        weiri_lane_answer_words(
+            lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "too-many-sources", "this partition knows 65,536 sources");
+    } else if (s->known != NULL && s->known->fingerprint != s->request->fingerprint) {
+        reject(lane, s, "source-reused", "this source was seen with other content under the same name", false);
+    } else if (s->request->sequence <= last) {
+        const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = WEIRI_NO_OFFSET };
+        weiri_lane_end(lane, s, &end)->source = WEIRI_NO_OFFSET;
+        lane->counted.repeated++;
+    } else if (s->request->previous != last) {
+        refuse_gap(lane, s, last);
+    } else
+        return false;
+    return true;
+}
+
+/* A remembered outcome as an answer. */
+static void
+answer_as_then(weiri_pending *pending, const weiri_window_entry *entry)
+{
+    pending->status = entry->kind == WEIRI_WINDOW_REJECTED ? WEIR_REJECTED : WEIR_OK;
+    pending->repeated = true;
+    pending->recall = entry->kind == WEIRI_WINDOW_REJECTED;
+    pending->source = entry->source;
+    pending->version = entry->version;
+    pending->events = entry->events;
+    pending->offset = entry->kind == WEIRI_WINDOW_ACCEPTED ? WEIRI_NO_EVENTS : entry->offset;
+}
+
+static bool
+settled_by_id(weiri_lane *lane, weiri_subject *s)
+{
+    const weiri_window_entry *found = weiri_window_find(&lane->window, s->request->id_hash);
+
+    if (found == NULL)
+        return false;
+    if (found->payload_hash != s->request->payload_hash) {
+        reject(lane, s, "id-reused", "this id was used for another command of the same aggregate", false);
+        return true;
+    }
+    const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = found->source };
+    answer_as_then(weiri_lane_end(lane, s, &end), found);
+    lane->counted.repeated++;
+    return true;
+}
+
+/* ---- deciding ------------------------------------------------------------------------------------------- */
+
+static void
+end_by_decision(weiri_lane *lane, weiri_subject *s, weir_status status)
+{
+    const weir_decision *d = &lane->decision;
+
+    if (status == WEIR_OK && d->n_emitted > 0)
+        weiri_lane_end_with_events(lane, s);
+    else if (status == WEIR_OK) {
+        const weiri_ending end = { WEIRI_OUTCOME_ACCEPTED, WEIR_OK, "", "", .remembered = true, .moves = true };
+        (void)weiri_lane_end(lane, s, &end);
+        lane->counted.accepted++;
+    } else if (status == WEIR_REJECTED) {
+        const weiri_ending end = { WEIRI_OUTCOME_REJECTED, WEIR_REJECTED, d->code, d->text, .of_domain = true, .remembered = true,
+            .moves = true };
+        (void)weiri_lane_end(lane, s, &end);
+        lane->counted.rejected++;
+    } else
+        reject(lane, s, "failed", d->text, true); /* not remembered: once the module is mended the same id may try again */
+}
+
+static void
+decide(weiri_lane *lane, weiri_subject *s)
+{
+    weir_decision *d = &lane->decision;
+
+    weiri_arena_reset(&lane->arena);
+    ProtobufCMessage *message = protobuf_c_message_unpack(s->type->descriptor, &lane->allocator, s->payload.size, s->payload.data);
+    if (message == NULL) {
+        reject(lane, s, "malformed", "the bytes are no message of this type", true);
+        lane->counted.malformed++;
+        return;
+    }
+    weiri_decision_begin(d, lane->commands->config.schema, s->type, s->key_text, s->id, s->version, lane->time_ms);
+    const void *state = s->entry == NULL ? weiri_states_empty(&lane->states, s->type->aggregate) : s->entry->state;
+    end_by_decision(lane, s, weiri_decision_run(d, state, message));
+}
+
+/* What a sender who repeats a command repeats with it: never 0. */
+static uint64_t
+identity_of(const weiri_subject *s)
+{
+    const weiri_request *request = s->request;
+    uint64_t words[4] = { request->type, request->payload_hash, request->id_hash.high, request->id_hash.low };
+
+    if (s->source.size > 0) {
+        words[2] = weiri_hash64(0, s->source.data, s->source.size);
+        words[3] = request->sequence;
+    }
+    uint64_t hash = weiri_hash64(1, words, sizeof words);
+    return hash == 0 ? 1 : hash;
+}
+
+static void
+quarantine(weiri_lane *lane, weiri_subject *s)
+{
+    const weiri_ending end = { WEIRI_OUTCOME_QUARANTINED, WEIR_REJECTED, "quarantined",
+        "deciding this command has ended the process twice: it is not tried again", .remembered = true, .moves = true };
+
+    (void)weiri_lane_end(lane, s, &end);
+    lane->counted.quarantined++;
+}
+
+static void
+handle_command(weiri_lane *lane, weiri_subject *s)
+{
+    const weiri_request *request = s->request;
+
+    if (s->source.size > 0 ? settled_by_source(lane, s) : request->client_id && settled_by_id(lane, s))
+        return;
+    if (request->expect && request->expected_version != s->version) {
+        char text[96];
+        (void)snprintf(text, sizeof text, "the aggregate is at version %llu, not %llu", (unsigned long long)s->version,
+            (unsigned long long)request->expected_version);
+        const weiri_ending end = { WEIRI_OUTCOME_CONFLICT, WEIR_CONFLICT, "", text, .moves = true };
+        (void)weiri_lane_end(lane, s, &end);
+        lane->counted.conflicts++;
+        return;
+    }
+    uint64_t command = identity_of(s);
+    if (weiri_attempts_poison(lane->attempts, command)) {
+        quarantine(lane, s);
+        return;
+    }
+    /* Relaxed is enough: it is read by the next process, and the calls between are opaque to the compiler. */
+    atomic_store_explicit(lane->attempt, command, memory_order_relaxed);
+    decide(lane, s);
+    atomic_store_explicit(lane->attempt, 0, memory_order_relaxed);
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------ */
+
+static void
+handle_state(weiri_lane *lane, const weiri_subject *s)
+{
+    if (s->entry == NULL) {
+        (void)weiri_lane_answer(lane, s->request, WEIR_NOT_FOUND);
+        return;
+    }
+    weiri_buffer *texts = &lane->filling->texts;
+    weiri_pending *pending = weiri_lane_answer(lane, s->request, WEIR_OK);
+    size_t size = protobuf_c_message_get_packed_size(s->entry->state);
+    pending->text_at = (uint32_t)texts->size;
+    pending->size = (uint32_t)size;
+    pending->source = s->entry->last_source;
+    pending->version = s->version;
+    pending->offset = s->entry->last_offset;
+    (void)protobuf_c_message_pack(s->entry->state, weiri_buffer_extend(texts, size));
+}
+
+static void
+handle_lookup(weiri_lane *lane, const weiri_subject *s)
+{
+    const weiri_window_entry *found = weiri_window_find(&lane->window, s->request->id_hash);
+    weiri_pending *pending = weiri_lane_answer(lane, s->request, WEIR_NOT_FOUND);
+
+    if (found != NULL)
+        answer_as_then(pending, found);
+}
+
+void
+weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
+{
+    weiri_subject s;
+
+    subject_read(lane, request, &s);
+    switch ((weiri_request_kind)request->kind) {
+    case WEIRI_REQUEST_COMMAND:
+        handle_command(lane, &s);
+        break;
+    case WEIRI_REQUEST_STATE:
+        handle_state(lane, &s);
+        break;
+    case WEIRI_REQUEST_LOOKUP:
+        handle_lookup(lane, &s);
+        break;
+    }
+}
+
+void
+weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request)
+{
+    (void)weiri_lane_answer(lane, request, WEIR_TIMEOUT); /* its words come from the batch's status */
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the embedded engine share. The committer thread alone writes to LMDB and to `parts`; everybody
+ * else sees only what it has published in `shared` after the disk had it. docs/formats/log.md is the page of the keys. */
+#ifndef WEIRI_EMBEDDED_INTERNAL_H
+#define WEIRI_EMBEDDED_INTERNAL_H
+
+#include <assert.h>
+#include <lmdb.h>
+#include <stdatomic.h>
+#include "log/batch.h"
+#include "log/embedded/embedded.h"
+#include "log/embedded/lockfile.h"
+#include "log/embedded/space.h"
+
+enum {
+    WEIRI_EMBEDDED_KEY_SIZE = 13, /* topic u8, partition u32 BE, base offset u64 BE */
+    WEIRI_EMBEDDED_READ_MOST = 1 << 20,
+    WEIRI_EMBEDDED_COMMIT_MOST = 64 << 20,
+    WEIRI_EMBEDDED_PARTITIONS_MOST = 4096,
+    WEIRI_EMBEDDED_MOMENTS = 128,
+    WEIRI_EMBEDDED_MOMENT_US = 100000,
+};
+
+/* The value of meta key "partition" + u32 BE: how far a partition is, in the transaction that made it so. */
+typedef struct weiri_embedded_vector {
+    uint64_t ends[WEIRI_TOPICS];
+    uint64_t next_command;
+    uint32_t crcs[WEIRI_TOPICS]; /* of the last batch of each topic; 0: none */
+    uint32_t crc;                /* CRC32C of all before it */
+} weiri_embedded_vector;
+static_assert(WEIRI_TOPICS == 5, "format 1");
+static_assert(sizeof(weiri_embedded_vector) == 72, "format 1");
+static_assert(offsetof(weiri_embedded_vector, next_command) == 40, "format 1");
+static_assert(offsetof(weiri_embedded_vector, crcs) == 48, "format 1");
+static_assert(offsetof(weiri_embedded_vector, crc) == 68, "format 1");
+
+/* The value of meta key "identity". */
+typedef struct weiri_embedded_identity {
+    char magic[4];   /* "WEIR" */
+    uint32_t format; /* these two stay where they are in every format */
+    uint64_t id;
+    int64_t created_ms;
+    uint32_t partitions;
+    char module[64]; /* NUL-terminated */
+    uint32_t crc;    /* CRC32C of all before it */
+} weiri_embedded_identity;
+static_assert(sizeof(weiri_embedded_identity) == 96, "format 1");
+static_assert(offsetof(weiri_embedded_identity, module) == 28, "format 1");
+static_assert(offsetof(weiri_embedded_identity, crc) == 92, "format 1");
+
+typedef struct weiri_embedded_shared { /* of a partition: published */
+    _Atomic uint64_t ends[WEIRI_TOPICS];
+    _Atomic uint64_t next_command;
+} weiri_embedded_shared;
+
+/* When a transaction was committed: the age of a reader is that of the first commit that it can't see. */
+typedef struct weiri_embedded_moment {
+    size_t txn_id;
+    int64_t at_us;
+} weiri_embedded_moment;
+
+typedef struct weiri_embedded {
+    weiri_log log; /* the first */
+    const weiri_world *world;
+    char *dir;
+    bool read_only;
+    weiri_lockfile lockfile;
+    MDB_env *env;
+    MDB_env *again;             /* the same file, for reading only: see weiri_embedded_reopen; the committer's, freed at the end */
+    _Atomic(MDB_env *) reading; /* env, or again */
+    MDB_dbi batches, meta;
+    weiri_embedded_vector *parts; /* the committer's */
+    weiri_embedded_shared *shared;
+
+    _Atomic(weiri_append *) waiting; /* a stack, the newest first */
+    weiri_signal arrived;
+    _Atomic bool stopping;
+    weiri_thread committer;
+    weiri_space space;
+
+    weiri_lock lock;
+    weir_error failure;                                    /* guarded by lock; written once, before failed */
+    weiri_embedded_moment moments[WEIRI_EMBEDDED_MOMENTS]; /* guarded by lock: a ring */
+    size_t moments_n;                                      /* guarded by lock */
+    _Atomic bool failed;
+    _Atomic uint64_t commits, records, bytes, sync_us_total;
+} weiri_embedded;
+
+/* environment.c: the LMDB environment, identity and vectors. */
+WEIR_MUST_USE weir_status weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *config, weir_error *err);
+/* Returns an LMDB error code; sets the vector's crc. */
+int weiri_embedded_vector_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *vector);
+WEIR_MUST_USE weir_status weiri_embedded_vector_get(
+    weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *ret_vector, weir_error *err);
+/* After a failed write of LMDB's meta page LMDB refuses to read, too: opens the same file anew for reading, where there is no
+ * writer any more (the lock keeps others out), and lets readers use that. Thread: the committer. */
+void weiri_embedded_reopen(weiri_embedded *e);
+/* Publishes; true if anything is further than it was. */
+bool weiri_embedded_publish(weiri_embedded *e, uint32_t partition, const weiri_embedded_vector *vector);
+void weiri_embedded_key_write(uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], weiri_topic topic, uint32_t partition, uint64_t base_offset);
+void weiri_embedded_key_read(const uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], unsigned *ret_topic, uint32_t *ret_partition, uint64_t *ret_base);
+
+/* committer.c */
+void weiri_embedded_append(weiri_log *log, weiri_append *append);
+void weiri_embedded_commit_run(void *embedded); /* the thread */
+void weiri_embedded_fail(weiri_embedded *e, const char *doing, int rc);
+
+/* reader.c */
+/* Begins a short read transaction. Returns an LMDB error code. */
+int weiri_embedded_begin_read(weiri_embedded *e, MDB_txn **ret_txn);
+/* Puts the cursor on the last batch of the topic-partition that begins at or below `offset`. Returns MDB_NOTFOUND or an LMDB
+ * error code else. */
+int weiri_embedded_seek(MDB_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t offset, MDB_val *ret_value);
+WEIR_MUST_USE weir_status weiri_embedded_read(
+    weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_chunk *chunk, weir_error *err);
+WEIR_MUST_USE weir_status weiri_embedded_checksum(
+    weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
+WEIR_MUST_USE weir_status weiri_embedded_refresh(weiri_log *log, weir_error *err);
+int64_t weiri_embedded_oldest_reader_ms(weiri_embedded *e);
+/* Puts "TOPIC, partition P, offset O: " in front of what err says. Returns its status. */
+weir_status weiri_embedded_where(weir_error *err, weir_status status, weiri_topic topic, uint32_t partition, uint64_t offset);
+
+#endif
