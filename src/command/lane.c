@@ -57,7 +57,7 @@ weiri_lane_init(weiri_lane *lane, weiri_commands *commands, uint32_t partition, 
     weiri_mailbox_init(&lane->mailbox, config->queue_bytes, config->queue_items, wake);
     weiri_lock_init(&lane->done_lock);
     weiri_lock_init(&lane->durable_lock);
-    weiri_arena_init(&lane->arena);
+    lane->allocator = weiri_arena_allocator(&lane->arena);
     for (int i = 0; i < WEIRI_BATCHES; i++) {
         weiri_batch *batch = &lane->batches[i];
         batch->lane = lane;

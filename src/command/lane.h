@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include "base/mailbox.h"
 #include "base/memory.h"
-#include "command/arena.h"
+#include "base/arena.h"
 #include "command/attempts.h"
 #include "command/checkpoint.h"
 #include "command/command.h"
@@ -109,6 +109,7 @@ struct weiri_lane {
     _Atomic uint64_t *attempt; /* this partition's word */
     weir_decision decision;
     weiri_arena arena;
+    ProtobufCAllocator allocator; /* over the arena */
     weiri_buffer headers;
 
     weiri_lane_checkpoint checkpoint;

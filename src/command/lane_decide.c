@@ -139,7 +139,7 @@ decide(weiri_lane *lane, weiri_subject *s)
     weir_decision *d = &lane->decision;
 
     weiri_arena_reset(&lane->arena);
-    ProtobufCMessage *message = protobuf_c_message_unpack(s->type->descriptor, &lane->arena.allocator, s->payload.size, s->payload.data);
+    ProtobufCMessage *message = protobuf_c_message_unpack(s->type->descriptor, &lane->allocator, s->payload.size, s->payload.data);
     if (message == NULL) {
         reject(lane, s, "malformed", "the bytes are no message of this type", true);
         lane->counted.malformed++;

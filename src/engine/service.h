@@ -46,6 +46,9 @@ typedef weir_engine weiri_service;
 WEIR_MUST_USE weir_status weiri_service_open(const weir_module *module, const char *views_dir, const char *build_id,
     const weiri_settings *settings, weiri_service **ret_service, weiri_problems *problems, weir_error *err);
 
+/* The checks of opening alone: all that is wrong with the module and its view files, found at once; nothing is made on disk. */
+void weiri_service_check(const weir_module *module, const char *views_dir, weiri_problems *problems);
+
 /* Life cycle: close refuses new commands, stop drains, free. weir_close does all three. */
 void weiri_service_refuse(weiri_service *service);
 

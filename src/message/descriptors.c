@@ -16,7 +16,7 @@ slot_of(const weiri_descriptors *all, const char *name)
     const size_t mask = all->n_slots - 1;
     size_t i = weiri_hash64(0, name, strlen(name)) & mask;
 
-    while (all->slots[i] != 0 && strcmp(all->list[all->slots[i] - 1]->name, name) != 0)
+    while (all->slots[i] != 0 && strcmp(all->list[all->slots[i] - 1].message->name, name) != 0)
         i = (i + 1) & mask;
     return &all->slots[i];
 }
@@ -32,24 +32,27 @@ make_room(weiri_descriptors *all)
     weiri_release(all->slots);
     all->slots = weiri_allocate(all->n_slots * sizeof *all->slots);
     for (size_t i = 0; i < all->n; i++)
-        *slot_of(all, all->list[i]->name) = (uint32_t)i + 1;
+        *slot_of(all, all->list[i].message->name) = (uint32_t)i + 1;
 }
 
 static void
 add(weiri_descriptors *all, const ProtobufCMessageDescriptor *descriptor, weiri_problems *problems)
 {
     if (descriptor->name == NULL) {
-        weiri_problems_add(problems, "", 0, "a message was compiled without its names: leave out optimize_for = CODE_SIZE");
+        if (!all->nameless)
+            weiri_problems_add(problems, "", 0, "a message was compiled without its names: leave out optimize_for = CODE_SIZE");
+        all->nameless = true;
         return;
     }
     make_room(all);
     uint32_t *slot = slot_of(all, descriptor->name);
     if (*slot == 0) {
-        all->list[all->n++] = descriptor;
+        all->list[all->n++] = (weiri_descriptor_entry){ .message = descriptor };
         *slot = (uint32_t)all->n;
         if (strncmp(descriptor->name, "weir.", strlen("weir.")) == 0)
             weiri_problems_add(problems, "", 0, "%s: names that begin with 'weir.' are the engine's own", descriptor->name);
-    } else if (all->list[*slot - 1] != descriptor) {
+    } else if (all->list[*slot - 1].message != descriptor && !all->list[*slot - 1].told) {
+        all->list[*slot - 1].told = true;
         weiri_problems_add(problems, "", 0, "two different messages are called %s", descriptor->name);
     }
 }
@@ -100,7 +103,7 @@ weiri_descriptors_add(weiri_descriptors *all, const ProtobufCMessageDescriptor *
 
     add(all, descriptor, problems);
     for (; next < all->n; next++) {
-        const ProtobufCMessageDescriptor *message = all->list[next];
+        const ProtobufCMessageDescriptor *message = all->list[next].message;
         for (unsigned i = 0; i < message->n_fields; i++) {
             const ProtobufCFieldDescriptor *field = &message->fields[i];
             check_field(message, field, problems);
@@ -160,10 +163,10 @@ uint64_t
 weiri_descriptors_hash(const weiri_descriptors *all, uint64_t hash)
 {
     for (size_t i = 0; i < all->n; i++) {
-        hash = hash_text(hash, all->list[i]->name);
-        hash = hash_number(hash, all->list[i]->n_fields);
-        for (unsigned j = 0; j < all->list[i]->n_fields; j++)
-            hash = hash_field(hash, &all->list[i]->fields[j]);
+        hash = hash_text(hash, all->list[i].message->name);
+        hash = hash_number(hash, all->list[i].message->n_fields);
+        for (unsigned j = 0; j < all->list[i].message->n_fields; j++)
+            hash = hash_field(hash, &all->list[i].message->fields[j]);
     }
     return hash;
 }

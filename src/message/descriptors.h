@@ -5,13 +5,20 @@
 #define WEIRI_DESCRIPTORS_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include "base/error.h"
 
+typedef struct weiri_descriptor_entry {
+    const ProtobufCMessageDescriptor *message;
+    bool told; /* that there is another message of its name */
+} weiri_descriptor_entry;
+
 typedef struct weiri_descriptors {
-    const ProtobufCMessageDescriptor **list;
+    weiri_descriptor_entry *list;
     size_t n, room;
     uint32_t *slots; /* one more than an index of list, by full name; 0: free */
     size_t n_slots;  /* a power of two */
+    bool nameless;   /* a message without a name has been told */
 } weiri_descriptors; /* zero-initialise */
 
 /* Adds `descriptor` and what it leads to; what is wrong with any of them goes to `problems`, once. */

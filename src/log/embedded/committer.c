@@ -27,6 +27,7 @@ weiri_embedded_fail(weiri_embedded *e, const char *doing, int rc)
         atomic_store(&e->failed, true);
     }
     weiri_lock_give(&e->lock);
+    weiri_embedded_reopen(e);
 }
 
 bool

@@ -89,24 +89,49 @@ open_failed(const char *path, bool read_only, int rc, weir_error *err)
     return weiri_error_set(err, WEIR_IO, "%s can't be opened: %s", path, mdb_strerror(rc));
 }
 
-static weir_status
-open_map(weiri_embedded *e, const char *path, weir_error *err)
+/* The largest map that the address space takes. Returns an LMDB error code. */
+static int
+open_map(const char *path, unsigned flags, MDB_env **ret_env)
 {
-    unsigned flags = MDB_NORDAHEAD | MDB_NOMEMINIT | MDB_NOTLS | (e->read_only ? MDB_RDONLY : 0);
     int rc = ENOMEM;
 
     for (size_t map = map_most; rc == ENOMEM && map >= map_least; map /= 2) {
-        if ((rc = mdb_env_create(&e->env)) != 0)
+        MDB_env *env;
+        if ((rc = mdb_env_create(&env)) != 0)
             break;
-        if ((rc = mdb_env_set_maxdbs(e->env, 2)) == 0 && (rc = mdb_env_set_maxreaders(e->env, READERS_MOST)) == 0 &&
-            (rc = mdb_env_set_mapsize(e->env, map)) == 0)
-            rc = mdb_env_open(e->env, path, flags, 0666);
-        if (rc != 0) {
-            mdb_env_close(e->env);
-            e->env = NULL;
-        }
+        if ((rc = mdb_env_set_maxdbs(env, 2)) == 0 && (rc = mdb_env_set_maxreaders(env, READERS_MOST)) == 0 &&
+            (rc = mdb_env_set_mapsize(env, map)) == 0)
+            rc = mdb_env_open(env, path, flags | MDB_NORDAHEAD | MDB_NOMEMINIT | MDB_NOTLS, 0666);
+        if (rc == 0)
+            *ret_env = env;
+        else
+            mdb_env_close(env);
     }
-    return rc == 0 ? WEIR_OK : open_failed(path, e->read_only, rc, err);
+    return rc;
+}
+
+void
+weiri_embedded_reopen(weiri_embedded *e)
+{
+    char path[PATH_ROOM];
+    MDB_dbi batches, meta;
+    MDB_txn *txn;
+
+    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0)
+        mdb_txn_abort(txn);
+    if (rc != MDB_PANIC || e->again != NULL)
+        return;
+    (void)snprintf(path, sizeof path, "%s/log", e->dir);
+    if (open_map(path, MDB_RDONLY | MDB_NOLOCK, &e->again) != 0 || mdb_txn_begin(e->again, NULL, MDB_RDONLY, &txn) != 0)
+        return; /* reading goes on answering IO */
+    if (mdb_dbi_open(txn, "batches", 0, &batches) != 0 || mdb_dbi_open(txn, "meta", 0, &meta) != 0) {
+        mdb_txn_abort(txn);
+        return;
+    }
+    weiri_assert(batches == e->batches && meta == e->meta); /* handles are numbered as they are opened */
+    if (mdb_txn_commit(txn) == 0)
+        atomic_store(&e->reading, e->again);
 }
 
 static void
@@ -300,10 +325,13 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
     if (e->read_only && stat(path, &about) != 0)
         return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
     weir_status status = e->read_only ? WEIR_OK : weiri_directory_make(path, err);
-    if (status == WEIR_OK)
-        status = open_map(e, path, err);
-    if (status == WEIR_OK)
-        status = sync_all(e, path, err);
+    if (status != WEIR_OK)
+        return status;
+    int rc = open_map(path, e->read_only ? MDB_RDONLY : 0, &e->env);
+    if (rc != 0)
+        return open_failed(path, e->read_only, rc, err);
+    atomic_store(&e->reading, e->env);
+    status = sync_all(e, path, err);
     if (status == WEIR_OK)
         status = open_databases(e, config, err);
     if (status == WEIR_OK)

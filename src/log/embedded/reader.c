@@ -52,11 +52,17 @@ read_failed(weir_error *err, weiri_topic topic, uint32_t partition, uint64_t off
     return weiri_embedded_where(err, WEIR_IO, topic, partition, offset);
 }
 
+int
+weiri_embedded_begin_read(weiri_embedded *e, MDB_txn **ret_txn)
+{
+    return mdb_txn_begin(atomic_load(&e->reading), NULL, MDB_RDONLY, ret_txn);
+}
+
 /* A short read transaction with a cursor on the batches. Returns an LMDB error code; ends it itself on error. */
 static int
 begin(weiri_embedded *e, MDB_txn **ret_txn, MDB_cursor **ret_cursor)
 {
-    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, ret_txn);
+    int rc = weiri_embedded_begin_read(e, ret_txn);
 
     if (rc == 0 && (rc = mdb_cursor_open(*ret_txn, e->batches, ret_cursor)) != 0)
         mdb_txn_abort(*ret_txn);
@@ -206,7 +212,7 @@ weiri_embedded_refresh(weiri_log *log, weir_error *err)
 
     if (!e->read_only)
         return WEIR_OK; /* the committer publishes */
-    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+    int rc = weiri_embedded_begin_read(e, &txn);
     if (rc != 0)
         return weiri_error_set(err, WEIR_IO, "%s: reading: %s", e->dir, mdb_strerror(rc));
     for (uint32_t p = 0; status == WEIR_OK && p < e->log.identity.partitions; p++) {

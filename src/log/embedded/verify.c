@@ -61,7 +61,7 @@ take_moment(verification *v, weir_error *err)
     MDB_stat stat;
     MDB_txn *txn;
 
-    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+    int rc = weiri_embedded_begin_read(e, &txn);
     if (rc != 0)
         return weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
     for (uint32_t p = 0; status == WEIR_OK && p < e->log.identity.partitions; p++)
@@ -85,7 +85,7 @@ copy_next(verification *v, uint64_t from, uint64_t *ret_base)
     unsigned topic = 0;
     uint32_t partition = 0;
 
-    int rc = mdb_txn_begin(v->e->env, NULL, MDB_RDONLY, &txn);
+    int rc = weiri_embedded_begin_read(v->e, &txn);
     if (rc != 0)
         return rc;
     if ((rc = mdb_cursor_open(txn, v->e->batches, &cursor)) == 0) {

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * GET /metrics: Prometheus text format 0.0.4. Names begin with weir_; counters end in _total. Thread: any. */
+#include "engine/inside.h"
+#include "base/memory.h"
+#include <inttypes.h>
+
+/* One metric of lanes: which member of weiri_lane_metrics, all of which are 64 bits wide. */
+typedef struct lane_row {
+    const char *name, *kind, *help, *labels;
+    size_t offset;
+} lane_row;
+
+#define LANE(member) offsetof(weiri_lane_metrics, member)
+static const lane_row lane_rows[] = {
+    { "weir_commands_total", "counter", "Commands by what became of them.", ",outcome=\"accepted\"", LANE(accepted) },
+    { "weir_commands_total", NULL, NULL, ",outcome=\"rejected\"", LANE(rejected) },
+    { "weir_commands_total", NULL, NULL, ",outcome=\"conflict\"", LANE(conflicts) },
+    { "weir_commands_total", NULL, NULL, ",outcome=\"repeated\"", LANE(repeated) },
+    { "weir_commands_total", NULL, NULL, ",outcome=\"malformed\"", LANE(malformed) },
+    { "weir_commands_total", NULL, NULL, ",outcome=\"quarantined\"", LANE(quarantined) },
+    { "weir_events_total", "counter", "Events recorded.", "", LANE(events) },
+    { "weir_batches_total", "counter", "Batches decided; one disk sync each, or less.", "", LANE(batches) },
+    { "weir_queue_items", "gauge", "Commands that wait in the lane.", "", LANE(queue_items) },
+    { "weir_queue_bytes", "gauge", "Bytes of commands that wait in the lane.", "", LANE(queue_bytes) },
+    { "weir_queue_refused_total", "counter", "Commands refused because the queue was full.", "", LANE(queue_refused) },
+    { "weir_aggregates", "gauge", "Aggregates in memory.", "", LANE(aggregates) },
+    { "weir_state_bytes", "gauge", "Bytes of states in memory.", "", LANE(state_bytes) },
+    { "weir_window_entries", "gauge", "Outcomes remembered for repeats.", "", LANE(window_entries) },
+    { "weir_window_age_ms", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
+    { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
+    { "weir_checkpoint_offset", "gauge", "Offset in events from which a restart replays.", "", LANE(checkpoint_offset) },
+    { "weir_recovered_events", "gauge", "Events replayed when the engine was opened.", "", LANE(recovered_events) },
+};
+
+static void
+head(weiri_buffer *to, const char *name, const char *kind, const char *help)
+{
+    weiri_buffer_print(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+static void
+single(weiri_buffer *to, const char *name, const char *kind, const char *help, int64_t value)
+{
+    head(to, name, kind, help);
+    weiri_buffer_print(to, "%s %" PRId64 "\n", name, value);
+}
+
+static void
+write_lanes(weiri_service *service, weiri_buffer *to)
+{
+    uint32_t partitions = service->identity->partitions;
+    weiri_lane_metrics *lanes = weiri_allocate(partitions * sizeof *lanes);
+
+    for (uint32_t p = 0; p < partitions; p++)
+        weiri_commands_metrics(service->commands, p, &lanes[p]);
+    for (size_t r = 0; r < sizeof lane_rows / sizeof *lane_rows; r++) {
+        const lane_row *row = &lane_rows[r];
+        if (row->kind != NULL)
+            head(to, row->name, row->kind, row->help);
+        for (uint32_t p = 0; p < partitions; p++) {
+            int64_t value;
+            memcpy(&value, (const char *)&lanes[p] + row->offset, sizeof value);
+            weiri_buffer_print(to, "%s{partition=\"%" PRIu32 "\"%s} %" PRId64 "\n", row->name, p, row->labels, value);
+        }
+    }
+    weiri_release(lanes);
+}
+
+static void
+write_log(weiri_service *service, weiri_buffer *to)
+{
+    weiri_log_metrics m = { 0 };
+    weir_error err;
+
+    weiri_log_metrics_get(service->log, &m);
+    single(to, "weir_log_commits_total", "counter", "Commits of the log, one disk sync each.", (int64_t)m.commits);
+    single(to, "weir_log_records_total", "counter", "Records committed.", (int64_t)m.records);
+    single(to, "weir_log_bytes_total", "counter", "Bytes committed.", (int64_t)m.bytes);
+    single(to, "weir_log_sync_us_total", "counter", "Microseconds spent in commits.", (int64_t)m.sync_us_total);
+    single(to, "weir_log_oldest_reader_ms", "gauge", "Age of the oldest read transaction.", m.oldest_reader_ms);
+    single(to, "weir_log_failed", "gauge", "1 when the log takes no more.", weiri_log_state(service->log, &err) != WEIR_OK);
+    single(to, "weir_disk_free_bytes", "gauge", "Free space where the log lies.", (int64_t)m.disk_free_bytes);
+    single(to, "weir_disk_used_bytes", "gauge", "Space that the log takes.", (int64_t)m.disk_used_bytes);
+    head(to, "weir_log_end", "gauge", "Durable end of a topic's partition.");
+    for (weiri_topic t = 0; t < WEIRI_TOPICS; t++) {
+        for (uint32_t p = 0; p < service->identity->partitions; p++)
+            weiri_buffer_print(to, "weir_log_end{topic=\"%s\",partition=\"%" PRIu32 "\"} %" PRIu64 "\n", weiri_topic_name(t), p,
+                weiri_log_end(service->log, t, p));
+    }
+}
+
+static void
+write_views(weiri_service *service, weiri_buffer *to)
+{
+    static const char *const names[][3] = { { "weir_view_lag_events", "gauge", "Events that the view does not show yet." },
+        { "weir_view_lag_ms", "gauge", "Age of the oldest event that the view does not show yet." },
+        { "weir_view_events_per_second", "gauge", "Events applied a second, lately." },
+        { "weir_view_applied_total", "counter", "Events applied since the engine was opened." },
+        { "weir_view_untouched_total", "counter", "UPDATEs and DELETEs that touched no row." },
+        { "weir_view_stopped", "gauge", "1 when the view has stopped at an error." } };
+    size_t n = weiri_views_count(service->views);
+    weiri_view_status *all = weiri_allocate((n + 1) * sizeof *all);
+
+    for (size_t i = 0; i < n; i++)
+        weiri_views_status(service->views, i, &all[i]);
+    for (size_t m = 0; m < sizeof names / sizeof *names && n > 0; m++) {
+        head(to, names[m][0], names[m][1], names[m][2]);
+        for (size_t i = 0; i < n; i++) {
+            const weiri_view_status *v = &all[i];
+            double values[] = { (double)v->lag_events, (double)v->lag_ms, v->events_per_second, (double)v->applied, (double)v->untouched,
+                strcmp(v->state, "stopped") == 0 };
+            weiri_buffer_print(to, "%s{view=\"%s\"} %.15g\n", names[m][0], v->name, values[m]);
+        }
+    }
+    weiri_release(all);
+}
+
+void
+weiri_service_metrics(weiri_service *service, weiri_reply *reply)
+{
+    weiri_buffer *to = &reply->body;
+
+    head(to, "weir_info", "gauge", "What is running.");
+    weiri_buffer_print(to, "weir_info{module=\"%s\",log=\"%016" PRIx64 "\"} 1\n", service->module->name, service->identity->id);
+    single(to, "weir_start_time_ms", "gauge", "When the engine was opened, Unix time.", service->started_ms);
+    single(to, "weir_waiting_requests", "gauge", "Requests that wait for their outcomes.", (int64_t)weiri_timers_count(&service->timers));
+    write_lanes(service, to);
+    write_log(service, to);
+    write_views(service, to);
+    reply->http = 200;
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}

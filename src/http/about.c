@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a program or a person may ask about the engine itself. Thread: HTTP. */
+#include "http/handlers.h"
+#include "http/routes.h"
+
+typedef void ask_fn(weiri_service *service, weiri_reply *reply);
+
+static void
+answer(weiri_request *request, ask_fn *ask)
+{
+    static const char *const names[] = { NULL };
+
+    if (!weiri_http_parameters_known(request, names))
+        return;
+    ask(request->http->service, &request->reply);
+    weiri_request_ready(request);
+}
+
+void
+weiri_http_types(weiri_request *request)
+{
+    answer(request, weiri_service_types);
+}
+
+void
+weiri_http_info(weiri_request *request)
+{
+    answer(request, weiri_service_info);
+}
+
+void
+weiri_http_metrics(weiri_request *request)
+{
+    answer(request, weiri_service_metrics);
+}
+
+void
+weiri_http_live(weiri_request *request)
+{
+    answer(request, weiri_service_live);
+}
+
+void
+weiri_http_ready(weiri_request *request)
+{
+    answer(request, weiri_service_ready);
+}
+
+void
+weiri_http_later(weiri_request *request)
+{
+    weiri_request_problem(request, WEIR_NOT_FOUND, "%s is not in this version; GET / lists what there is",
+        request->route->path[1] == 'v' ? "a view's live feed of changes" : request->route->path);
+    weiri_request_ready(request);
+}
+
+/* The listing, as text or, where JSON is asked for, as an array. The paths and words are ours: nothing in them needs escaping. */
+void
+weiri_http_root(weiri_request *request)
+{
+    const char *accept = request->headers.accept;
+    bool json = accept != NULL && weiri_accept_quality(accept, "application/json") > weiri_accept_quality(accept, "text/plain");
+    weiri_reply *reply = &request->reply;
+
+    reply->http = 200;
+    reply->content_type = json ? "application/json" : "text/plain; charset=utf-8";
+    weiri_buffer_add_text(&reply->body, json ? "[" : "weir: upstream commands, downstream views\n\n");
+    for (const weiri_route *route = weiri_routes; route->method != NULL; route++) {
+        if (route->what == NULL)
+            continue;
+        if (json)
+            weiri_buffer_print(&reply->body, "%s\n{\"method\":\"%s\",\"path\":\"%s\",\"what\":\"%s\"}", route == weiri_routes ? "" : ",",
+                route->method, route->path, route->what);
+        else
+            weiri_buffer_print(&reply->body, "%-4s %-34s %s\n", route->method, route->path, route->what);
+    }
+    weiri_buffer_add_text(&reply->body, json ? "\n]\n" : "");
+    weiri_request_ready(request);
+}

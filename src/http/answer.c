@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The body is lent to libmicrohttpd, never copied: it belongs to the request, which outlives its response. */
+#include "http/answer.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *
+title_of(int http)
+{
+    static const struct {
+        int http;
+        const char *title;
+    } titles[] = { { 400, "Bad Request" }, { 403, "Forbidden" }, { 405, "Method Not Allowed" }, { 406, "Not Acceptable" },
+        { 413, "Content Too Large" }, { 415, "Unsupported Media Type" }, { 501, "Not Implemented" } };
+
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (titles[i].http == http)
+            return titles[i].title;
+    return "Error";
+}
+
+static void
+add_json_text(weiri_buffer *to, const char *text)
+{
+    weiri_buffer_add_char(to, '"');
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            weiri_buffer_print(to, "\\u%04x", (unsigned)*text);
+        else if (*text == '"' || *text == '\\')
+            weiri_buffer_print(to, "\\%c", *text);
+        else
+            weiri_buffer_add_char(to, *text);
+    }
+    weiri_buffer_add_char(to, '"');
+}
+
+void
+weiri_answer_http_problem(weiri_reply *reply, int http, const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    weiri_reply_fini(reply);
+    *reply = (weiri_reply){ .http = http, .content_type = "application/problem+json" };
+    weiri_buffer_print(&reply->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title_of(http), http);
+    add_json_text(&reply->body, detail);
+    weiri_buffer_add_char(&reply->body, '}');
+}
+
+static bool
+is_not_modified(const weiri_request *request)
+{
+    const weiri_reply *reply = &request->reply;
+
+    return request->headers.if_none_match != NULL && request->method_is_get && reply->http == 200 && reply->has_version &&
+           weiri_etag_listed(request->headers.if_none_match, reply->version);
+}
+
+/* False: out of memory, or a value that can't be in a header. */
+static bool
+add_headers(struct MHD_Response *response, weiri_request *request, bool close)
+{
+    weiri_reply *reply = &request->reply;
+    char text[64];
+    bool good = true;
+
+    if (reply->content_type != NULL)
+        good = MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
+    if (reply->has_version) {
+        (void)snprintf(text, sizeof text, "\"%" PRIu64 "\"", reply->version);
+        good = good && MHD_add_response_header(response, "ETag", text) == MHD_YES;
+    }
+    if (reply->position[0] != '\0')
+        good = good && MHD_add_response_header(response, "Weir-Position", reply->position) == MHD_YES;
+    if (reply->location.size > 0)
+        good = good && MHD_add_response_header(response, "Location", weiri_buffer_text(&reply->location)) == MHD_YES;
+    if (reply->retry_after_s > 0) {
+        (void)snprintf(text, sizeof text, "%d", reply->retry_after_s);
+        good = good && MHD_add_response_header(response, "Retry-After", text) == MHD_YES;
+    }
+    if (reply->traceparent[0] != '\0')
+        good = good && MHD_add_response_header(response, "traceparent", reply->traceparent) == MHD_YES;
+    if (request->allow != NULL)
+        good = good && MHD_add_response_header(response, "Allow", request->allow) == MHD_YES;
+    if (close)
+        good = good && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+    return good;
+}
+
+enum MHD_Result
+weiri_answer_send(weiri_request *request, bool close)
+{
+    weiri_reply *reply = &request->reply;
+    enum MHD_Result result = MHD_NO;
+
+    if (is_not_modified(request)) {
+        reply->http = 304;
+        reply->content_type = NULL;
+        weiri_buffer_clear(&reply->body);
+    }
+    struct MHD_Response *response = MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL)
+        return MHD_NO;
+    if (add_headers(response, request, close))
+        result = MHD_queue_response(request->connection, (unsigned)reply->http, response);
+    MHD_destroy_response(response);
+    return result;
+}

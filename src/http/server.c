@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Starting and stopping libmicrohttpd's threads around the callbacks of request.c. The daemon is stopped only when no handler is being
+ * answered and no connection is suspended. Thread: start, refuse and stop from one thread at a time. */
+#include "http/server.h"
+#include "base/memory.h"
+#include "http/listen.h"
+#include "http/request.h"
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    IDLE_S = 60,                  /* a connection on which nothing moves */
+    CONNECTION_MEMORY = 16 << 10, /* request and reply headers of one; libmicrohttpd clears it for every request */
+    CONNECTIONS = 10000,
+    FILES_KEPT = 128, /* of the process's limit, for everything else */
+    OUTCOME_MS = 30000,
+    REPLIES_MS = 10000, /* how long stop waits for clients to take their replies */
+};
+
+static uint32_t
+threads_of(const weiri_http_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return config->threads > 0 ? config->threads : cores < 2 ? 1 : cores > 4 ? 4 : (uint32_t)cores;
+}
+
+static uint32_t
+connections_of(const weiri_http_config *config)
+{
+    uint32_t wanted = config->connections > 0 ? config->connections : CONNECTIONS;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY && files.rlim_cur < (rlim_t)wanted + FILES_KEPT)
+        return files.rlim_cur > 2 * FILES_KEPT ? (uint32_t)(files.rlim_cur - FILES_KEPT) : FILES_KEPT;
+    return wanted;
+}
+
+/* The path is decoded by target.c; libmicrohttpd is to leave it alone. */
+static size_t
+keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls, (void)connection;
+    return strlen(text);
+}
+
+static struct MHD_Daemon *
+start_daemon(weiri_http *http, const weiri_http_config *config, int fd)
+{
+    uint32_t threads = threads_of(config), connections = connections_of(config);
+
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL, weiri_request_handle,
+        http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT,
+        connections < threads ? threads : connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http,
+        MHD_OPTION_END);
+}
+
+weir_status
+weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_http **ret_http, weir_error *err)
+{
+    weiri_http *http = weiri_allocate(sizeof *http);
+    int fd = -1;
+    weir_status status;
+
+    http->service = service;
+    http->outcome_ms = config->outcome_ms > 0 ? config->outcome_ms : OUTCOME_MS;
+    status = weiri_listen(config->listen, &fd, &http->port, err);
+    if (status != WEIR_OK)
+        goto out;
+    status = weiri_pool_start(&http->pool, err);
+    if (status != WEIR_OK)
+        goto out;
+    http->daemon = start_daemon(http, config, fd);
+    if (http->daemon == NULL) {
+        status = weiri_error_set(err, WEIR_IO, "the HTTP threads could not be started");
+        goto out;
+    }
+    *ret_http = http;
+    return WEIR_OK;
+out:
+    weiri_pool_stop(http->pool);
+    if (fd >= 0)
+        (void)close(fd);
+    weiri_release(http);
+    return status;
+}
+
+uint16_t
+weiri_http_port(const weiri_http *http)
+{
+    return http->port;
+}
+
+void
+weiri_http_refuse(weiri_http *http)
+{
+    if (http->refusing)
+        return;
+    http->refusing = true;
+    int fd = MHD_quiesce_daemon(http->daemon);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+void
+weiri_http_stop(weiri_http *http)
+{
+    if (http == NULL)
+        return;
+    weiri_http_refuse(http);
+    atomic_store(&http->stopping, true);
+    /* Looked at from time to time instead of signalled: nothing of the server may be touched after the last subtraction. */
+    while (atomic_load(&http->asked) > 0)
+        (void)usleep(1000);
+    for (int waited_ms = 0; atomic_load(&http->replying) > 0 && waited_ms < REPLIES_MS; waited_ms++)
+        (void)usleep(1000);
+    MHD_stop_daemon(http->daemon);
+    while (atomic_load(&http->lingering) > 0)
+        (void)usleep(1000);
+    weiri_pool_stop(http->pool);
+    weiri_release(http);
+}

@@ -1,0 +1,115 @@
+"""What the integration tests share: the program, a running server, and HTTP on kept-alive connections."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("WEIR_TEST_BUILD", TOP / "build"))
+WEIR = BUILD / "weir"
+SHOP = BUILD / "examples/shop/shop.so"
+SHOP_DATA = TOP / "examples/shop/data"
+
+
+def weir(*arguments, check=None, **options):
+    """Runs the program; `check`: the exit status that it must have."""
+    run = subprocess.run([str(WEIR), *map(str, arguments)], capture_output=True, text=True, timeout=300, **options)
+    if check is not None and run.returncode != check:
+        raise AssertionError(f"weir {' '.join(map(str, arguments))}: exit {run.returncode} instead of {check}\n{run.stdout}\n{run.stderr}")
+    return run
+
+
+class Server:
+    """`weir run` on a directory, on a port of its own choice."""
+
+    def __init__(self, directory, module=SHOP, *arguments):
+        self.directory, self.module, self.arguments = directory, module, arguments
+        self.process = None
+
+    def start(self):
+        self.log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)
+        self.process = subprocess.Popen([str(WEIR), "run", str(self.module), "--dir", str(self.directory), "--listen", "127.0.0.1:0", *self.arguments],
+                                        stdout=self.log, stderr=subprocess.STDOUT)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            said = self.said()
+            match = re.search(r"http://127\.0\.0\.1:(\d+)", said)
+            if match is not None:
+                self.port = int(match[1])
+                self.url = f"http://127.0.0.1:{self.port}"
+                return self
+            if self.process.poll() is not None:
+                raise AssertionError(f"weir run ended with {self.process.returncode}:\n{said}")
+            time.sleep(0.005)
+        raise AssertionError("weir run did not come up:\n" + self.said())
+
+    def said(self):
+        return pathlib.Path(self.log.name).read_text()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        os.unlink(self.log.name)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(timeout=60)
+        said = self.said()
+        os.unlink(self.log.name)
+        if status != 0:
+            raise AssertionError(f"weir run ended with {status}:\n{said}")
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if self.process.poll() is None:
+            if kind is None:
+                self.stop()
+            else:
+                self.kill()
+
+
+class Client:
+    """One kept-alive connection."""
+
+    def __init__(self, port, timeout=30):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None):
+        """Returns status, headers, body: JSON where it is."""
+        self.connection.request(method, path, body=body, headers=headers or {})
+        reply = self.connection.getresponse()
+        data = reply.read()
+        if "json" in (reply.getheader("Content-Type") or "") and "ndjson" not in reply.getheader("Content-Type"):
+            data = json.loads(data)
+        return reply.status, reply.headers, data
+
+    def send(self, kind, id=None, **fields):
+        headers = {"Content-Type": "application/json"}
+        if id is not None:
+            headers["Idempotency-Key"] = f'"{id}"'
+        return self.request("POST", f"/commands/{kind}", json.dumps(fields), headers)
+
+    def get(self, path, headers=None, **query):
+        return self.request("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""), headers=headers)
+
+    def close(self):
+        self.connection.close()
+
+
+class Case(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self):
+        self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="weir-"))
+        self.addCleanup(shutil.rmtree, self.tmp, ignore_errors=True)
+        self.dir = self.tmp / "shop.data"
