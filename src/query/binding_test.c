@@ -21,7 +21,7 @@ value_of(const ProtobufCMessage *message, const char *each, size_t index, const 
         .id = weiri_bytes_of("id-1"),
         .type = weiri_bytes_of("old.type") };
     weiri_type type = { .descriptor = message->descriptor };
-    weiri_scratch scratch = { 0 };
+    weiri_arena arena = { 0 };
     weiri_binding binding;
     weiri_value v;
     weir_error err;
@@ -30,7 +30,7 @@ value_of(const ProtobufCMessage *message, const char *each, size_t index, const 
     const ProtobufCFieldDescriptor *field = each == NULL ? NULL
                                                          : protobuf_c_message_descriptor_get_field_by_name(message->descriptor, each);
     weir_status status = weiri_binding_compile(path, message->descriptor, field, &binding, &err);
-    weiri_bound_event event = { &record, &type, message, 3, 99, index, &scratch };
+    weiri_bound_event event = { &record, &type, message, 3, 99, index, &arena };
     if (status == WEIR_OK)
         status = weiri_binding_value(&binding, &event, &v, &err);
     if (status != WEIR_OK) {
@@ -46,7 +46,7 @@ value_of(const ProtobufCMessage *message, const char *each, size_t index, const 
         weiri_buffer_print(&text, " %.*s", (int)v.bytes.size, (const char *)v.bytes.data);
     for (size_t i = 0; v.kind == WEIRI_VALUE_BLOB && i < v.bytes.size; i++)
         weiri_buffer_print(&text, " %02x", ((const uint8_t *)v.bytes.data)[i]);
-    weiri_scratch_fini(&scratch);
+    weiri_arena_fini(&arena);
     return weiri_buffer_text(&text);
 }
 
@@ -223,34 +223,34 @@ test_values_of_parameters_are_read_strictly(void **state)
         { WEIRI_PARAMETER_REAL, "1e3", "nan" }, { WEIRI_PARAMETER_BOOLEAN, "true", "yes" }, { WEIRI_PARAMETER_BOOLEAN, "0", "" },
         { WEIRI_PARAMETER_BYTES, "\\x00fF", "\\x0" }, { WEIRI_PARAMETER_BYTES, "AP8=", "A" }, { WEIRI_PARAMETER_BYTES, "", "a b=" },
         { WEIRI_PARAMETER_TIME, "2026-01-01", "yesterday" }, { WEIRI_PARAMETER_TEXT, "", "\xff" } };
-    weiri_scratch scratch = { 0 };
+    weiri_arena arena = { 0 };
     weiri_value value;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_true(weiri_value_read(cases[i].type, cases[i].good, &scratch, &value));
-        assert_false(weiri_value_read(cases[i].type, cases[i].bad, &scratch, &value));
+        assert_true(weiri_value_read(cases[i].type, cases[i].good, &arena, &value));
+        assert_false(weiri_value_read(cases[i].type, cases[i].bad, &arena, &value));
     }
-    assert_true(weiri_value_read(WEIRI_PARAMETER_BYTES, "AP8=", &scratch, &value) && value.bytes.size == 2);
+    assert_true(weiri_value_read(WEIRI_PARAMETER_BYTES, "AP8=", &arena, &value) && value.bytes.size == 2);
     assert_true(((const uint8_t *)value.bytes.data)[1] == 0xff && value.kind == WEIRI_VALUE_BLOB);
-    weiri_scratch_fini(&scratch);
+    weiri_arena_fini(&arena);
 }
 
 static void
-test_scratch_memory_is_taken_and_forgotten(void **state)
+test_arena_memory_is_taken_and_forgotten(void **state)
 {
-    weiri_scratch scratch = { 0 };
+    weiri_arena arena = { 0 };
 
     for (int round = 0; round < 5; round++) {
         for (size_t size = 0; size < 9000; size += 37) {
-            uint8_t *at = weiri_scratch_take(&scratch, size);
+            uint8_t *at = weiri_arena_take(&arena, size);
             assert_int_equal((uintptr_t)at % 16, 0);
             memset(at, 0xaa, size);
         }
-        weiri_scratch_reset(&scratch);
-        assert_true(round == 0 || scratch.used == 0);
+        weiri_arena_reset(&arena);
+        assert_true(round == 0 || arena.used == 0);
     }
-    assert_string_equal(weiri_scratch_text(&scratch, weiri_bytes_of("kept")), "kept");
-    weiri_scratch_fini(&scratch);
+    assert_string_equal(weiri_arena_text(&arena, weiri_bytes_of("kept")), "kept");
+    weiri_arena_fini(&arena);
 }
 
 int
@@ -264,7 +264,7 @@ main(void)
         cmocka_unit_test(test_the_envelope_and_parts_of_time),
         cmocka_unit_test(test_moments_are_read_strictly),
         cmocka_unit_test(test_values_of_parameters_are_read_strictly),
-        cmocka_unit_test(test_scratch_memory_is_taken_and_forgotten),
+        cmocka_unit_test(test_arena_memory_is_taken_and_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,7 @@ test_what_is_wrong_is_named_with_the_nearest(void **state)
         { "v:belo", "", "not-found: view v has no query 'belo'; did you mean 'below'?" },
         { "v.weir_position", "", "not-found: view v has no table 'weir_position'" },
         { "v.sqlite_schema", "", "not-found: view v has no table 'sqlite_schema'" },
-        { "v.t", "nn=eq.1", "invalid: table t has no column 'nn'" },
+        { "v.t", "nn=eq.1", "invalid: table t has no column 'nn'; did you mean 'any'?" },
         { "v.t", "n=eqq.1", "invalid: 'n=eqq.1': no operator 'eqq' (eq neq gt gte lt lte like in is); did you mean 'eq'?" },
         { "v.t", "n=5", "invalid: 'n=5': a filter is an operator and a value, as in 'n=eq.5'" },
         { "v.t", "n=lt.abc", "invalid: 'n' is INTEGER: 'abc' is no such value" },
