@@ -8,6 +8,7 @@
 #include <weir/engine.h>
 #include "base/bytes.h"
 #include "base/error.h"
+#include "engine/settings.h"
 
 /* The exit codes of DESIGN's table of answers, for failures that no engine has answered. */
 enum {
@@ -37,7 +38,7 @@ typedef struct weiri_cli_command {
     const weiri_cli_option *options; /* ends with a row whose name is NULL */
     bool settings;                   /* takes every setting as an option */
     bool module;                     /* its first argument is a module, unless one is linked in */
-    bool talks;                      /* speaks HTTP: has --url */
+    bool talks;                      /* speaks HTTP: takes the setting url */
     size_t least, most;              /* arguments, without the module */
     int (*run)(weiri_cli *cli);
 } weiri_cli_command;
@@ -72,6 +73,10 @@ const char *weiri_cli_each(const weiri_cli *cli, const char *name, size_t *at);
 /* A whole number within bounds; `fallback` when not given. Errors: INVALID. */
 WEIR_MUST_USE weir_status weiri_cli_number(
     const weiri_cli *cli, const char *name, uint64_t fallback, uint64_t least, uint64_t most, uint64_t *ret_value, weir_error *err);
+
+/* Every setting in force: flags, then WEIR_* variables, then the file (-F, or weir.conf if there is one). Owns: *settings (zeroed before),
+ * for weiri_settings_fini, on failure too. Errors: INVALID, IO. */
+WEIR_MUST_USE weir_status weiri_cli_settings(const weiri_cli *cli, weiri_settings *settings, weir_error *err);
 
 /* The help of a command, or of the whole program. */
 void weiri_cli_help_command(const weiri_cli *cli, FILE *to);

@@ -9,7 +9,6 @@
 #include "engine/service.h"
 
 enum { CONNECT_MS = 5000, ANSWER_MS = 120000, ANSWER_BYTES_MOST = 1 << 30 };
-#define DEFAULT_URL "http://127.0.0.1:8080"
 
 struct weiri_client {
     CURL *curl;
@@ -90,7 +89,7 @@ set_up(weiri_client *client, weir_error *err)
     if (parts == NULL || curl_url_set(parts, CURLUPART_URL, client->url, 0) != CURLUE_OK ||
         curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK || curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-        status = weiri_error_set(err, WEIR_INVALID, "'%.200s' is not an address like %s", client->url, DEFAULT_URL);
+        status = weiri_error_set(err, WEIR_INVALID, "'%.200s' is not an address like http://127.0.0.1:8080", client->url);
     else {
         curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
@@ -114,18 +113,20 @@ weir_status
 weiri_client_new(const weiri_cli *cli, weiri_client **ret_client, weir_error *err)
 {
     weiri_client *client = weiri_allocate(sizeof *client);
-    const char *url = weiri_cli_value(cli, "url"), *environment = getenv("WEIR_URL");
+    weiri_settings settings = { 0 };
 
-    if (url == NULL)
-        url = environment != NULL && environment[0] != '\0' ? environment : DEFAULT_URL;
     client->cli = cli;
-    client->url = weiri_text_copy(url);
-    for (size_t n = strlen(url); n > 0 && client->url[n - 1] == '/'; n--)
-        client->url[n - 1] = '\0';
     curl_global_init(CURL_GLOBAL_DEFAULT);
     client->curl = curl_easy_init();
     weir_status status = client->curl == NULL ? weiri_error_set(err, WEIR_NO_MEMORY, "the HTTP client does not start")
-                                              : set_up(client, err);
+                                              : weiri_cli_settings(cli, &settings, err);
+    if (status == WEIR_OK) {
+        client->url = weiri_text_copy(weiri_settings_text(&settings, "url"));
+        for (size_t n = strlen(client->url); n > 0 && client->url[n - 1] == '/'; n--)
+            client->url[n - 1] = '\0';
+        status = set_up(client, err);
+    }
+    weiri_settings_fini(&settings);
     if (status != WEIR_OK) {
         weiri_client_free(client);
         return status;

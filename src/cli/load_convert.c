@@ -289,8 +289,12 @@ weiri_convert_field(const weiri_convert *convert, const weiri_load_field *field,
         return add_truth(text, to, err);
     if (strcmp(type, "bytes") == 0)
         return weiri_error_set(err, WEIR_INVALID, "bytes can't be loaded from CSV: use JSON lines");
-    if (strcmp(type, "string") != 0 && text.size > 0 && *(const char *)text.data == '{')
+    if (strcmp(type, "message") == 0)
         return add_json(text, to, "a message in JSON", err);
+    if (strcmp(type, "enum") == 0 && digits(text.data, text.size)) {
+        weiri_buffer_add_bytes(to, text);
+        return WEIR_OK;
+    }
     weiri_output_add_json_string(to, text);
     return WEIR_OK;
 }

@@ -13,7 +13,7 @@ typedef struct weiri_convert {
 } weiri_convert;
 
 typedef struct weiri_load_field {
-    char *name, *type; /* as in protobuf: "int64"; an enum's or message's full name */
+    char *name, *type; /* as in protobuf: "int64"; "enum", "message" */
     bool repeated;
 } weiri_load_field;
 

@@ -118,7 +118,10 @@ static void
 not_a_command(weiri_load_sender *sender, weiri_load_item *item, const json_t *reply, replies *r)
 {
     const char *words = json_string_value(json_object_get(reply, "detail"));
+    int skip = 0;
 
+    if (words != NULL && sscanf(words, "line %*u: %n", &skip) == 0 && skip > 0) /* the engine counts lines of the request */
+        words += skip;
     item->decided = true; /* it never came into the log: the chain passes it by */
     r->decided++;
     sender->tally.unreadable++;
@@ -142,7 +145,7 @@ take_reply(weiri_load_sender *sender, weiri_load_item *item, const json_t *reply
     } else if (strcmp(code, "source-reused") == 0)
         return weiri_error_set(err, WEIR_REJECTED, "line %" PRIu64 ": %s", item->line, words == NULL ? code : words);
     else if (http == 422 || http == 412) {
-        bool chained = strcmp(code, "wrong-partition") != 0 && strcmp(code, "key-quarantined") != 0;
+        bool chained = strcmp(code, "wrong-partition") != 0 && strstr(code, "quarantined") == NULL;
         uint64_t last = sender->last[item->partition];
         decide(sender, item, r);
         if (!chained) { /* whether the engine counts it as the source's last is the engine's to say */

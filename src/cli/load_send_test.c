@@ -35,7 +35,7 @@ one_line(engine *e, const json_t *line)
     e->fingerprint = (uint64_t)json_integer_value(json_object_get(line, "fingerprint"));
     e->known = true;
     if (sequence == e->bad_line)
-        return "{\"status\":400,\"detail\":\"no such colour\"}";
+        return "{\"status\":400,\"detail\":\"line 3: no such colour\"}";
     if (sequence == e->busy_line && e->busy > 0) {
         e->busy--;
         return "{\"status\":503,\"code\":\"queue-full\"}";

@@ -12,11 +12,7 @@ static const weiri_cli_option common[] = {
     { "help", 'h', NULL, "this text" },
     { NULL, 0, NULL, NULL },
 };
-static const weiri_cli_option talking[] = {
-    { "url", 0, "URL", "where weir answers (default $WEIR_URL, or http://127.0.0.1:8080)" },
-    { NULL, 0, NULL, NULL },
-};
-static const weiri_cli_option setting[] = {
+static const weiri_cli_option file[] = {
     { "config", 'F', "FILE", "file with settings (default weir.conf, if there is one)" },
     { NULL, 0, NULL, NULL },
 };
@@ -31,6 +27,21 @@ same_name(const char *given, size_t size, const char *name)
             return false;
     }
     return name[size] == '\0';
+}
+
+static const weiri_setting_row *
+next_setting(const weiri_cli_command *command, const weiri_setting_row *row)
+{
+    row = row == NULL ? weiri_setting_rows : row + 1;
+    while (row->name != NULL && !command->settings && !(command->talks && strcmp(row->name, "url") == 0))
+        row++;
+    return row->name == NULL ? NULL : row;
+}
+
+static bool
+takes_settings(const weiri_cli_command *command)
+{
+    return command->settings || command->talks;
 }
 
 typedef struct found {
@@ -54,9 +65,9 @@ static bool
 find(const weiri_cli_command *command, const char *name, size_t size, found *ret_found)
 {
     if (find_in(command->options, name, size, ret_found) || find_in(common, name, size, ret_found) ||
-        (command->talks && find_in(talking, name, size, ret_found)) || (command->settings && find_in(setting, name, size, ret_found)))
+        (takes_settings(command) && find_in(file, name, size, ret_found)))
         return true;
-    for (const weiri_setting_row *row = weiri_setting_rows; command->settings && size > 0 && row->name != NULL; row++)
+    for (const weiri_setting_row *row = NULL; size > 0 && (row = next_setting(command, row)) != NULL;)
         if (same_name(name, size, row->name)) {
             *ret_found = (found){ row->name, row->kind != WEIRI_SETTING_FLAG, true };
             return true;
@@ -80,9 +91,8 @@ unknown_option(const weiri_cli *cli, const char *name, size_t size, weir_error *
 
     offer_all(&nearest, typo, cli->command->options);
     offer_all(&nearest, typo, common);
-    offer_all(&nearest, typo, cli->command->talks ? talking : NULL);
-    offer_all(&nearest, typo, cli->command->settings ? setting : NULL);
-    for (const weiri_setting_row *row = weiri_setting_rows; cli->command->settings && row->name != NULL; row++)
+    offer_all(&nearest, typo, takes_settings(cli->command) ? file : NULL);
+    for (const weiri_setting_row *row = NULL; (row = next_setting(cli->command, row)) != NULL;)
         weiri_nearest_offer(&nearest, typo, row->name);
     if (nearest.word != NULL)
         (void)snprintf(hint, sizeof hint, "; did you mean '--%s'?", nearest.word);
@@ -234,6 +244,27 @@ weiri_cli_number(
     return WEIR_OK;
 }
 
+/* The nearer source first: each sets only what is free. */
+weir_status
+weiri_cli_settings(const weiri_cli *cli, weiri_settings *settings, weir_error *err)
+{
+    const char *path = weiri_cli_value(cli, "config");
+    weir_status status = WEIR_OK;
+    char origin[96];
+
+    for (size_t i = 0; i < cli->n_given && status == WEIR_OK; i++) {
+        if (!cli->given[i].setting)
+            continue;
+        (void)snprintf(origin, sizeof origin, "--%s", cli->given[i].name);
+        status = weiri_settings_set(settings, cli->given[i].name, cli->given[i].value, origin, err);
+    }
+    if (status == WEIR_OK)
+        status = weiri_settings_read_environment(settings, err);
+    if (status == WEIR_OK)
+        status = weiri_settings_read_file(settings, path != NULL ? path : "weir.conf", path != NULL, err);
+    return status;
+}
+
 /* ---- help --------------------------------------------------------------------------------------------- */
 
 static void
@@ -255,10 +286,10 @@ print_options(FILE *to, const weiri_cli_option *options)
 }
 
 static void
-print_settings(FILE *to)
+print_settings(const weiri_cli_command *command, FILE *to)
 {
     fprintf(to, "\nSettings (--name beats $WEIR_NAME beats weir.conf beats the default):\n");
-    for (const weiri_setting_row *row = weiri_setting_rows; row->name != NULL; row++) {
+    for (const weiri_setting_row *row = NULL; (row = next_setting(command, row)) != NULL;) {
         char flags[96];
         (void)snprintf(flags, sizeof flags, "    --%s%s", row->name, row->kind == WEIRI_SETTING_FLAG ? "" : " VALUE");
         fprintf(to, "  %-28s %s", flags, row->what);
@@ -304,11 +335,10 @@ weiri_cli_help_command(const weiri_cli *cli, FILE *to)
         fprintf(to, "%s\n", command->more);
     fprintf(to, "\nOptions:\n");
     print_options(to, command->options);
-    print_options(to, command->talks ? talking : NULL);
-    print_options(to, command->settings ? setting : NULL);
+    print_options(to, takes_settings(command) ? file : NULL);
     print_options(to, common);
-    if (command->settings)
-        print_settings(to);
+    if (takes_settings(command))
+        print_settings(command, to);
     fprintf(to, "\nExit status: 0 done, 1 rejected by the domain, 2 usage, 3 conflict, 4 unreachable, 5 timed out.\n");
 }
 

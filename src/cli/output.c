@@ -66,6 +66,20 @@ weiri_output_add_json_string(weiri_buffer *to, weiri_bytes text)
     weiri_buffer_add_char(to, '"');
 }
 
+void
+weiri_output_add_fields(weiri_buffer *to, const json_t *object)
+{
+    const char *name, *between = "";
+    json_t *value;
+
+    json_object_foreach((json_t *)object, name, value)
+    {
+        weiri_buffer_print(to, "%s%s=", between, name);
+        weiri_output_add_value(to, value);
+        between = " ";
+    }
+}
+
 /* ---- tables ------------------------------------------------------------------------------------------- */
 
 enum { COLUMNS_MOST = 128 };

@@ -15,6 +15,8 @@ bool weiri_output_coloured(FILE *to);
 void weiri_output_add_safe(weiri_buffer *to, weiri_bytes text);
 /* Appends a JSON value as people read it on one line: text bare, null empty, lists and objects as compact JSON. */
 void weiri_output_add_value(weiri_buffer *to, const json_t *value);
+/* Appends an object as "name=value name=value". */
+void weiri_output_add_fields(weiri_buffer *to, const json_t *object);
 /* Appends one JSON string in quotes; the text is well-formed UTF-8. */
 void weiri_output_add_json_string(weiri_buffer *to, weiri_bytes text);
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * weir run: the module, its engine and HTTP, until SIGTERM or SIGINT; then first refuse, then drain, then close. The signals are
+ * blocked before any thread starts, so that only this one takes them. Thread: the main thread. */
+#include <inttypes.h>
+#include <signal.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "cli/run.h"
+#include "engine/module.h"
+#include "engine/service.h"
+#include "http/server.h"
+
+typedef struct running {
+    weiri_settings settings;
+    weiri_loaded_module module;
+    weiri_service *service;
+    weiri_http *http;
+} running;
+
+static weir_status
+start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *err)
+{
+    weir_status status = weiri_cli_settings(cli, &r->settings, err);
+
+    if (status == WEIR_OK) {
+        const char *views = weiri_settings_text(&r->settings, "views");
+        views = views[0] == '\0' ? NULL : views;
+        status = cli->linked != NULL ? weiri_module_linked(cli->linked, views, &r->module, err)
+                                     : weiri_module_load(cli->module_path, views, &r->module, err);
+    }
+    if (status == WEIR_OK)
+        status = weiri_service_open(r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);
+    if (status == WEIR_OK) {
+        const weiri_http_config config = { .listen = weiri_settings_text(&r->settings, "listen"),
+            .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
+            .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
+            .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
+        status = weiri_http_start(r->service, &config, &r->http, err);
+    }
+    return status;
+}
+
+/* Whatever there is of it. */
+static void
+stop(running *r)
+{
+    if (r->http != NULL)
+        weiri_http_refuse(r->http);
+    if (r->service != NULL)
+        weiri_service_refuse(r->service);
+    weiri_http_stop(r->http);
+    weir_close(r->service);
+    weiri_module_unload(&r->module);
+    weiri_settings_fini(&r->settings);
+}
+
+/* Waits for one of the signals; a second one ends the program at once, as a person who presses ^C again wants it. */
+static void
+wait_for_end(const weiri_cli *cli, const sigset_t *ends)
+{
+    int signal_number = 0;
+
+    while (sigwait(ends, &signal_number) != 0)
+        ;
+    fprintf(cli->talk, "weir run: %s: finishing what is under way\n", signal_number == SIGINT ? "interrupted" : "asked to end");
+    (void)fflush(cli->talk);
+    (void)pthread_sigmask(SIG_UNBLOCK, ends, NULL);
+}
+
+static int
+run(weiri_cli *cli)
+{
+    running r = { .http = NULL };
+    weiri_problems problems = { 0 };
+    weir_error err = { 0 };
+    sigset_t ends;
+    int exit_code = WEIRI_EXIT_DONE;
+
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (start(cli, &r, &problems, &err) == WEIR_OK) {
+        weiri_cli_announce(cli, r.service, weiri_http_port(r.http), weiri_settings_text(&r.settings, "listen"));
+        wait_for_end(cli, &ends);
+    } else if (problems.n > 0)
+        exit_code = weiri_cli_fail_problems(cli, &problems);
+    else
+        exit_code = weiri_cli_fail_error(cli, &err);
+    stop(&r);
+    weiri_problems_fini(&problems);
+    return exit_code;
+}
+
+static const weiri_cli_option options[] = { { NULL, 0, NULL, NULL } };
+
+const weiri_cli_command weiri_cli_run = {
+    .name = "run",
+    .what = "Runs a module: engine and HTTP, until SIGTERM or SIGINT",
+    .usage = "MODULE.so [--dir DIR] [--SETTING VALUE]...",
+    .examples = "weir run ./shop.so\nweir run ./shop.so --dir /var/lib/shop --listen 127.0.0.1:9000",
+    .more = "On SIGTERM or SIGINT it refuses what is new, finishes what is under way, and ends with status 0.",
+    .options = options,
+    .settings = true,
+    .module = true,
+    .run = run,
+};
