@@ -91,7 +91,7 @@ find_query(const weiri_view_file *file, const char *name, weir_error *err)
 /* The value of one parameter, from the arguments or its default. */
 static weir_status
 read_parameter(const weiri_view_query *query, const weiri_parameter *parameter, const weiri_argument *arguments, size_t n,
-    weiri_arena *arena, weiri_value *ret_value, weir_error *err)
+    weiri_arena *scratch, weiri_value *ret_value, weir_error *err)
 {
     const char *type = weiri_parameter_type_names[parameter->type], *text = NULL;
 
@@ -107,7 +107,7 @@ read_parameter(const weiri_view_query *query, const weiri_parameter *parameter, 
         return weiri_error_set(err, WEIR_INVALID, "query %s needs '%s' (%s)", query->name, parameter->name, type);
     if (text == NULL && parameter->default_null)
         return WEIR_OK;
-    if (!weiri_value_read(parameter->type, text == NULL ? parameter->fallback : text, arena, ret_value))
+    if (!weiri_value_read(parameter->type, text == NULL ? parameter->fallback : text, scratch, ret_value))
         return weiri_error_set(err, WEIR_INVALID, "'%s' of query %s is %s %s: '%s' is no such value", parameter->name, query->name,
             parameter->type == WEIRI_PARAMETER_INTEGER ? "an" : "a", type, text);
     return WEIR_OK;
@@ -153,7 +153,7 @@ bind_parameters(const weiri_view_query *query, const weiri_argument *arguments, 
 
     for (size_t i = 0; i < query->sql.n && status == WEIR_OK; i++) {
         weiri_value value;
-        status = read_parameter(query, &query->parameters[query->numbers[i]], arguments, n, &question->arena, &value, err);
+        status = read_parameter(query, &query->parameters[query->numbers[i]], arguments, n, &question->scratch, &value, err);
         if (status == WEIR_OK)
             (void)weiri_question_value(question, value);
     }

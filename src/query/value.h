@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Values from text, by the type that a query's parameter or a column asks for. Thread: any. */
-#ifndef WEIRI_VALUE_H
-#define WEIRI_VALUE_H
+#ifndef WEIRI_QUERY_VALUE_H
+#define WEIRI_QUERY_VALUE_H
 
 #include "base/arena.h"
 #include "query/query.h"
@@ -17,8 +17,8 @@ typedef enum weiri_parameter_type {
 } weiri_parameter_type;
 extern const char *const weiri_parameter_type_names[WEIRI_PARAMETER_TYPES];
 
-/* False: the text is no value of that type. A text borrows `text`, bytes lie in `arena`. */
-bool weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *arena, weiri_value *ret_value);
+/* False: the text is no value of that type. A text borrows `text`, bytes lie in `scratch`. */
+bool weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *scratch, weiri_value *ret_value);
 
 static inline weiri_value
 weiri_value_integer(int64_t integer)
