@@ -55,10 +55,10 @@ mistake(weir_decision *d, const char *format, ...)
     d->status = WEIR_INVALID;
     d->n_emitted = 0;
     d->packed.size = 0;
-    d->code[0] = '\0';
     va_start(arguments, format);
-    (void)vsnprintf(d->text, sizeof d->text, format, arguments);
+    (void)vsnprintf(d->text, sizeof d->text, format, arguments); /* may speak of the code */
     va_end(arguments);
+    d->code[0] = '\0';
     trim_utf8(d->text);
     return WEIR_INVALID;
 }

@@ -103,17 +103,13 @@ testing_side_fini(testing_side *side)
     weiri_release(side->dir);
 }
 
+/* One for all answers, never destroyed: the callback thread may still be raising it when an answer has been seen. */
+static weiri_signal answered = { .mutex = PTHREAD_MUTEX_INITIALIZER, .raised = PTHREAD_COND_INITIALIZER };
+
 void
 testing_answer_init(testing_answer *answer)
 {
     *answer = (testing_answer){ 0 };
-    weiri_signal_init(&answer->done);
-}
-
-void
-testing_answer_fini(testing_answer *answer)
-{
-    weiri_signal_fini(&answer->done);
 }
 
 void
@@ -131,14 +127,18 @@ testing_answered(void *user, const weiri_answer *answer)
         memcpy(to->state, answer->state.data, answer->state.size);
     to->answer.state.data = to->state;
     atomic_fetch_add(&to->calls, 1);
-    weiri_signal_raise(&to->done);
+    weiri_signal_raise(&answered);
 }
 
 void
 testing_answer_wait(testing_answer *answer)
 {
-    while (atomic_load(&answer->calls) == 0)
-        (void)weiri_signal_wait(&answer->done, 0, -1);
+    for (;;) {
+        uint64_t seen = weiri_signal_count(&answered);
+        if (atomic_load(&answer->calls) > 0)
+            break;
+        (void)weiri_signal_wait(&answered, seen, -1);
+    }
     weiri_assert(atomic_load(&answer->calls) == 1);
 }
 
@@ -189,7 +189,6 @@ testing_run(testing_side *side, const testing_command *command, testing_answer *
     weir_status status = testing_send(side, command, answer, &err);
     weiri_assert(status == WEIR_OK);
     testing_answer_wait(answer);
-    testing_answer_fini(answer);
 }
 
 void
@@ -203,7 +202,6 @@ testing_ask_state(testing_side *side, const char *counter, testing_answer *answe
         side->commands, (uint16_t)aggregate, weiri_bytes_of(counter), testing_answered, answer, &err);
     weiri_assert(status == WEIR_OK);
     testing_answer_wait(answer);
-    testing_answer_fini(answer);
 }
 
 int64_t

@@ -27,11 +27,9 @@ typedef struct testing_answer {
     weiri_answer answer; /* its pointers point in here */
     char code[64], text[1024];
     uint8_t state[256];
-    weiri_signal done;
     _Atomic unsigned calls;
 } testing_answer;
 void testing_answer_init(testing_answer *answer);
-void testing_answer_fini(testing_answer *answer);
 void testing_answered(void *user, const weiri_answer *answer); /* a weiri_answer_fn; user: a testing_answer */
 void testing_answer_wait(testing_answer *answer);
 

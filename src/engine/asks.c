@@ -3,10 +3,9 @@
  * Threads: the caller's, then the callback thread. */
 #include "engine/inside.h"
 #include "engine/history.h"
+#include "engine/history_read.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "message/json.h"
-#include <inttypes.h>
 #include <stdio.h>
 
 weir_status
@@ -126,43 +125,19 @@ weiri_service_outcome(weiri_service *service, const char *aggregate, const char 
 
 /* ---- state now ----------------------------------------------------------------------------------------- */
 
-void
-weiri_state_write(weiri_reply *reply, const char *aggregate, const char *key, uint64_t version, const ProtobufCMessage *state)
-{
-    weiri_buffer *to = &reply->body;
-
-    weiri_buffer_add_char(to, '{');
-    weiri_member_text(to, "aggregate", aggregate);
-    weiri_member_text(to, "key", key);
-    weiri_member_number(to, "version", version);
-    weiri_member(to, "state");
-    weiri_json_add_message(to, state, WEIRI_JSON_DEFAULTS);
-    weiri_buffer_add_char(to, '}');
-    weiri_reply_json(reply);
-    reply->has_version = true;
-    reply->version = version;
-}
-
-void
-weiri_reply_no_aggregate(weiri_reply *reply, const char *aggregate, const char *key)
-{
-    weir_error err;
-
-    (void)weiri_error_set(&err, WEIR_NOT_FOUND, "there is no %s with key '%s': it has no events", aggregate, key);
-    weiri_reply_error(reply, "", &err);
-}
-
 static void
 fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
 {
     const ProtobufCMessageDescriptor *d = weiri_schema_state(a->call.service->schema, a->aggregate)->descriptor;
+    weir_error err;
 
     if (answer->status != WEIR_OK) {
         weiri_reply_problem(reply, answer->status, answer->code, answer->text);
         return;
     }
     if (answer->version == 0) {
-        weiri_reply_no_aggregate(reply, name_of(a), a->key);
+        (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(a), a->key);
+        weiri_reply_error(reply, "", &err);
         return;
     }
     ProtobufCMessage *state = protobuf_c_message_unpack(d, NULL, answer->state.size, answer->state.data);

@@ -2,7 +2,7 @@
  * Many commands in one request: each line is read and submitted by itself, so a bad one spoils no other; the lines' answers
  * come in any order and leave in that of the request. A line's answer is written by whoever moves it from PENDING to WRITING;
  * the last one to finish sends the whole. Threads: the caller's, the callback thread, the timers'. */
-#include "engine/batch.h"
+#include "engine/lines.h"
 #include "base/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -140,7 +140,7 @@ name_line(line *l, const char *key, const char *id)
 }
 
 static void
-choose_id(const weiri_service *service, const weiri_batch_line *given, char to[WEIRI_ID_MOST + 1])
+choose_id(const weiri_service *service, const weiri_line *given, char to[WEIRI_ID_MOST + 1])
 {
     int n = 0;
 
@@ -153,7 +153,7 @@ choose_id(const weiri_service *service, const weiri_batch_line *given, char to[W
 }
 
 static weir_status
-submit(line *l, const weiri_batch_line *given, const weiri_packed *packed, weiri_bytes headers, int64_t timeout_ms, const char **ret_code,
+submit(line *l, const weiri_line *given, const weiri_packed *packed, weiri_bytes headers, int64_t timeout_ms, const char **ret_code,
     weir_error *err)
 {
     batch *b = l->batch;
@@ -186,15 +186,15 @@ submit(line *l, const weiri_batch_line *given, const weiri_packed *packed, weiri
 }
 
 static void
-take_line(line *l, const weiri_batch_source *source, weiri_packed *packed, weiri_bytes headers, int64_t until_us)
+take_line(line *l, const weiri_lines *source, weiri_packed *packed, weiri_bytes headers, int64_t until_us)
 {
     weiri_service *service = l->batch->service;
     ProtobufCMessage *message = NULL;
-    weiri_batch_line given = { 0 };
+    weiri_line given = { 0 };
     const char *code = "";
     weir_error err;
 
-    weir_status status = weiri_batch_read(service->schema, source, l->number - 1, &given, &message, &err);
+    weir_status status = weiri_lines_read(service->schema, source, l->number - 1, &given, &message, &err);
     if (status == WEIR_OK) {
         l->type = given.type;
         status = weiri_pack_command(l->type, message, packed, &err);
@@ -207,7 +207,7 @@ take_line(line *l, const weiri_batch_source *source, weiri_packed *packed, weiri
         fail(l, code, &err);
     if (message != NULL)
         protobuf_c_message_free_unpacked(message, NULL);
-    weiri_batch_line_fini(&given);
+    weiri_line_fini(&given);
 }
 
 static batch *
@@ -225,13 +225,13 @@ new_batch(weiri_service *service, const weiri_commands_call *call, size_t n)
         b->lines[i] = (line){ .batch = b, .number = i + 1 };
     atomic_init(&b->left, n + 1);
     atomic_init(&b->holders, 2);
-    if (weiri_traceparent_valid(call->traceparent))
+    if (weiri_is_traceparent(call->traceparent))
         (void)snprintf(b->traceparent, sizeof b->traceparent, "%s", call->traceparent);
     return b;
 }
 
 static void
-run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_batch_source *source)
+run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_lines *source)
 {
     int64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : service->outcome_ms;
     int64_t until_us = service->world->monotonic_us(service->world) + timeout_ms * 1000;
@@ -256,11 +256,11 @@ run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_b
 void
 weiri_service_commands(weiri_service *service, const weiri_commands_call *call)
 {
-    weiri_batch_source source = { 0 };
+    weiri_lines source = { 0 };
     weiri_reply reply = { 0 };
     weir_error err;
 
-    weir_status status = weiri_batch_open(call->json_array, call->body, &source, &err);
+    weir_status status = weiri_lines_open(call->json_array, call->body, &source, &err);
     if (status == WEIR_OK && weiri_timers_count(&service->timers) >= WEIRI_TIMERS_MOST)
         status = weiri_error_set(&err, WEIR_BUSY, "%d requests are waiting for their outcomes", (int)WEIRI_TIMERS_MOST);
     if (status == WEIR_OK)
@@ -269,5 +269,5 @@ weiri_service_commands(weiri_service *service, const weiri_commands_call *call)
         weiri_reply_error(&reply, "", &err);
         call->done(call->user, &reply);
     }
-    weiri_batch_close(&source);
+    weiri_lines_close(&source);
 }

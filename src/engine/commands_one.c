@@ -161,7 +161,7 @@ weiri_service_command(weiri_service *service, const weiri_command_call *call)
     o->call = (weiri_call){ .service = service, .done = call->done, .user = call->user, .late = say_unknown, .free = free_one };
     o->representation = call->representation;
     o->respond_async = call->respond_async;
-    if (weiri_traceparent_valid(call->traceparent))
+    if (weiri_is_traceparent(call->traceparent))
         (void)snprintf(o->traceparent, sizeof o->traceparent, "%s", call->traceparent);
     if (prepare(o, call, &packed, &err) != WEIR_OK)
         weiri_call_fail_at_once(&o->call, "", &err);

@@ -96,15 +96,19 @@ weiri_type_filter_parse(const weiri_schema *schema, const char *names, weiri_typ
     weir_status status = WEIR_OK;
     char *copy = weiri_text_copy(names), *rest = copy, *name;
 
-    while (status == WEIR_OK && (name = strsep(&rest, ",")) != NULL) {
-        const weiri_type *type;
+    while ((name = strsep(&rest, ",")) != NULL) {
+        const char *full = name;
         if (name[0] == '\0')
             continue;
-        status = weiri_schema_look_up(schema, WEIRI_TYPE_EVENT, name, &type, err);
-        if (status != WEIR_OK)
-            break;
-        filter.types = weiri_reallocate(filter.types, (filter.n + 1) * sizeof *filter.types);
-        filter.types[filter.n++] = type->newest;
+        if (schema != NULL) {
+            const weiri_type *type;
+            status = weiri_schema_look_up(schema, WEIRI_TYPE_EVENT, name, &type, err);
+            if (status != WEIR_OK)
+                break;
+            full = type->newest->descriptor->name;
+        }
+        filter.names = weiri_reallocate(filter.names, (filter.n + 1) * sizeof *filter.names);
+        filter.names[filter.n++] = weiri_text_copy(full);
     }
     weiri_release(copy);
     if (status == WEIR_OK)
@@ -119,9 +123,10 @@ weiri_type_filter_has(const weiri_type_filter *filter, const weiri_schema *schem
 {
     if (filter->n == 0)
         return true;
-    const weiri_type *type = weiri_schema_find(schema, name);
-    for (size_t i = 0; type != NULL && i < filter->n; i++) {
-        if (filter->types[i] == type->newest)
+    const weiri_type *type = schema != NULL ? weiri_schema_find(schema, name) : NULL;
+    weiri_bytes full = type != NULL ? weiri_bytes_of(type->newest->descriptor->name) : name;
+    for (size_t i = 0; i < filter->n; i++) {
+        if (weiri_bytes_are(full, filter->names[i]))
             return true;
     }
     return false;
@@ -130,6 +135,8 @@ weiri_type_filter_has(const weiri_type_filter *filter, const weiri_schema *schem
 void
 weiri_type_filter_fini(weiri_type_filter *filter)
 {
-    weiri_release(filter->types);
+    for (size_t i = 0; i < filter->n; i++)
+        weiri_release(filter->names[i]);
+    weiri_release(filter->names);
     *filter = (weiri_type_filter){ 0 };
 }

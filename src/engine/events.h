@@ -22,10 +22,10 @@ WEIR_MUST_USE weir_status weiri_state_fold(ProtobufCMessage *state, const weiri_
 
 /* Which events to show: a comma separated list of full or unique short names. Zero-initialise. */
 typedef struct weiri_type_filter {
-    const weiri_type **types; /* NULL: all */
+    char **names; /* full ones, of newest types; NULL: all */
     size_t n;
 } weiri_type_filter;
-/* Errors: NOT_FOUND (with the nearest), INVALID. */
+/* schema NULL: the names are full ones, and are not checked. Errors: NOT_FOUND (with the nearest), INVALID. */
 WEIR_MUST_USE weir_status weiri_type_filter_parse(
     const weiri_schema *schema, const char *names, weiri_type_filter *ret_filter, weir_error *err);
 bool weiri_type_filter_has(const weiri_type_filter *filter, const weiri_schema *schema, weiri_bytes type);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The events of all partitions as JSON lines, a bounded piece of them after a position; between partitions ordered by time, so
  * that people can read them, though nothing may depend on that. Thread: the caller's. */
-#include "engine/inside.h"
+#include "engine/feed.h"
 #include "engine/events.h"
+#include "engine/inside.h"
 #include "base/memory.h"
 #include <stdio.h>
 
@@ -58,51 +59,53 @@ earliest(strand *strands, uint32_t partitions)
 }
 
 static weir_status
-write_line(weiri_service *service, const strand *s, uint32_t partition, const uint64_t *next, weiri_buffer *to, weir_error *err)
+write_line(const weiri_schema *schema, const strand *s, uint32_t partition, const uint64_t *next, uint32_t partitions, weiri_buffer *to,
+    weir_error *err)
 {
     char position[1600];
 
-    weiri_vector_format(next, service->identity->partitions, position, sizeof position);
+    weiri_vector_format(next, partitions, position, sizeof position);
     weiri_buffer_add_char(to, '{');
     weiri_member_text(to, "position", position);
-    weir_status status = weiri_event_write(to, service->schema, &s->record, partition, s->offset, err);
+    weir_status status = weiri_event_write(to, schema, &s->record, partition, s->offset, err);
     weiri_buffer_add_text(to, "}\n");
     return status;
 }
 
 static weir_status
-write_events(weiri_service *service, const weiri_type_filter *filter, uint64_t *next, strand *strands, uint64_t limit, weiri_buffer *to,
-    weir_error *err)
+write_events(weiri_log *log, const weiri_schema *schema, const weiri_type_filter *filter, uint64_t *next, strand *strands, uint64_t limit,
+    weiri_buffer *to, weir_error *err)
 {
+    uint32_t partitions = weiri_log_identity_of(log)->partitions;
     weir_status status = WEIR_OK;
     uint64_t written = 0;
     strand *s;
 
-    for (uint32_t p = 0; p < service->identity->partitions && status == WEIR_OK; p++) {
+    for (uint32_t p = 0; p < partitions && status == WEIR_OK; p++) {
         strands[p].offset = next[p];
-        status = advance(service->log, &strands[p], p, err);
+        status = advance(log, &strands[p], p, err);
     }
     for (uint64_t seen = 0; status == WEIR_OK && written < limit && seen < LOOK_AT_MOST && to->size < BYTES_MOST; seen++) {
-        s = earliest(strands, service->identity->partitions);
+        s = earliest(strands, partitions);
         if (s == NULL)
             break;
         uint32_t p = (uint32_t)(s - strands);
         next[p] = s->offset + 1;
-        if (weiri_type_filter_has(filter, service->schema, s->record.type)) {
-            status = write_line(service, s, p, next, to, err);
+        if (weiri_type_filter_has(filter, schema, s->record.type)) {
+            status = write_line(schema, s, p, next, partitions, to, err);
             written++;
         }
         s->offset++;
         if (status == WEIR_OK)
-            status = advance(service->log, s, p, err);
+            status = advance(log, s, p, err);
     }
     return status;
 }
 
 void
-weiri_service_events(weiri_service *service, const char *types, const char *after, uint64_t limit, weiri_reply *reply)
+weiri_feed_read(weiri_log *log, const weiri_schema *schema, const char *types, const char *after, uint64_t limit, weiri_reply *reply)
 {
-    uint32_t partitions = service->identity->partitions;
+    uint32_t partitions = weiri_log_identity_of(log)->partitions;
     uint64_t ends[64], next[64] = { 0 };
     strand *strands = weiri_allocate(partitions * sizeof *strands);
     weiri_type_filter filter = { 0 };
@@ -110,20 +113,17 @@ weiri_service_events(weiri_service *service, const char *types, const char *afte
     weir_status status = WEIR_OK;
     weir_error err;
 
-    weiri_ends(service, WEIRI_TOPIC_EVENTS, ends);
     for (uint32_t p = 0; p < partitions; p++)
-        strands[p].end = ends[p];
+        strands[p].end = ends[p] = weiri_log_end(log, WEIRI_TOPIC_EVENTS, p);
     if (after != NULL)
         status = weiri_vector_parse(after, ends, partitions, next, &code, &err);
-    if (status == WEIR_OK && types != NULL) {
-        code = "";
-        status = weiri_type_filter_parse(service->schema, types, &filter, &err);
-    }
     if (status == WEIR_OK) {
         code = "";
         limit = limit == 0 ? LIMIT_FALLBACK : limit > LIMIT_MOST ? LIMIT_MOST : limit;
-        status = write_events(service, &filter, next, strands, limit, &reply->body, &err);
+        status = types != NULL ? weiri_type_filter_parse(schema, types, &filter, &err) : WEIR_OK;
     }
+    if (status == WEIR_OK)
+        status = write_events(log, schema, &filter, next, strands, limit, &reply->body, &err);
     if (status == WEIR_OK) {
         reply->http = 200;
         reply->content_type = WEIRI_TYPE_LINES;
@@ -134,4 +134,10 @@ weiri_service_events(weiri_service *service, const char *types, const char *afte
         weiri_chunk_fini(&strands[p].chunk);
     weiri_release(strands);
     weiri_type_filter_fini(&filter);
+}
+
+void
+weiri_service_events(weiri_service *service, const char *types, const char *after, uint64_t limit, weiri_reply *reply)
+{
+    weiri_feed_read(service->log, service->schema, types, after, limit, reply);
 }

@@ -5,9 +5,9 @@
 
 #include "engine/inside.h"
 
+#define WEIRI_NO_EVENTS_OF "there is no %s with key '%s': it has no events"
+
 void weiri_history_state_at(
     weiri_service *service, const char *aggregate, const char *key, uint64_t version, weiri_reply_fn *done, void *user);
-void weiri_state_write(weiri_reply *reply, const char *aggregate, const char *key, uint64_t version, const ProtobufCMessage *state);
-void weiri_reply_no_aggregate(weiri_reply *reply, const char *aggregate, const char *key);
 
 #endif

@@ -115,18 +115,25 @@ weiri_service_types(weiri_service *service, weiri_reply *reply)
 /* ---- the engine ------------------------------------------------------------------------------------------ */
 
 void
+weiri_identity_write(weiri_buffer *to, const weiri_log_identity *identity)
+{
+    char id[17];
+
+    (void)snprintf(id, sizeof id, "%016" PRIx64, identity->id);
+    weiri_member_text(to, "module", identity->module);
+    weiri_member_text(to, "logId", id);
+    weiri_member_number(to, "partitions", identity->partitions);
+    weiri_member_number(to, "format", identity->format);
+    weiri_member_time(to, "created", identity->created_ms);
+}
+
+void
 weiri_service_info(weiri_service *service, weiri_reply *reply)
 {
     weiri_buffer *to = &reply->body;
-    char id[17];
 
-    (void)snprintf(id, sizeof id, "%016" PRIx64, service->identity->id);
     weiri_buffer_add_char(to, '{');
-    weiri_member_text(to, "module", service->module->name);
-    weiri_member_text(to, "logId", id);
-    weiri_member_number(to, "partitions", service->identity->partitions);
-    weiri_member_number(to, "format", service->identity->format);
-    weiri_member_time(to, "created", service->identity->created_ms);
+    weiri_identity_write(to, service->identity);
     weiri_member_time(to, "started", service->started_ms);
     weiri_member_text(to, "dir", service->dir);
     weiri_buffer_add_char(to, '}');

@@ -77,7 +77,7 @@ WEIR_MUST_USE weir_status weiri_pack_command(
     const weiri_type *type, const ProtobufCMessage *message, weiri_packed *ret_packed, weir_error *err);
 WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_error *err); /* 1-128 bytes, no control characters */
 /* "00-<32>-<16>-<2>", as W3C Trace Context has it; anything else is ignored, as it asks. */
-bool weiri_traceparent_valid(const char *text);
+bool weiri_is_traceparent(const char *text);
 /* Submits; turns a failed log into BUSY "not-ready", since nothing was taken. *ret_code: "" or the code for the error. */
 WEIR_MUST_USE weir_status weiri_submit_to_lane(weiri_service *service, const weiri_submit *submit, const char **ret_code, weir_error *err);
 
@@ -100,5 +100,8 @@ WEIR_MUST_USE weir_status weiri_find_aggregate(
 
 /* What the views or events may be asked up to: the durable end of each partition. ends: 64. */
 void weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends);
+
+/* Members "module", "logId", "partitions", "format" and "created". */
+void weiri_identity_write(weiri_buffer *to, const weiri_log_identity *identity);
 
 #endif

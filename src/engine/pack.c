@@ -86,7 +86,7 @@ weiri_check_id(const char *what, const char *id, weir_error *err)
 }
 
 bool
-weiri_traceparent_valid(const char *text)
+weiri_is_traceparent(const char *text)
 {
     static const char shape[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
 

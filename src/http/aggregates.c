@@ -67,8 +67,9 @@ weiri_http_source(weiri_request *request)
 }
 
 static bool
-read_events(weiri_request *request)
+read_events(void *argument)
 {
+    weiri_request *request = argument;
     const weiri_target *target = &request->target;
 
     weiri_service_events(

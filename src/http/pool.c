@@ -9,7 +9,7 @@
 
 typedef struct job {
     weiri_pool_fn *run;
-    struct weiri_request *request;
+    void *argument;
 } job;
 
 struct weiri_pool {
@@ -59,7 +59,7 @@ work(void *argument)
                 weiri_signal_wait(&pool->arrived, seen, -1);
             continue;
         }
-        bool over = j.run(j.request);
+        bool over = j.run(j.argument);
         weiri_lock_take(&pool->lock);
         pool->running--;
         if (!over)
@@ -88,12 +88,12 @@ weiri_pool_start(weiri_pool **ret_pool, weir_error *err)
 }
 
 bool
-weiri_pool_run(weiri_pool *pool, weiri_pool_fn *run, struct weiri_request *request)
+weiri_pool_run(weiri_pool *pool, weiri_pool_fn *run, void *argument)
 {
     weiri_lock_take(&pool->lock);
     bool room = pool->waiting + pool->running < WEIRI_POOL_JOBS_MOST;
     if (room)
-        put(pool, (job){ run, request });
+        put(pool, (job){ run, argument });
     weiri_lock_give(&pool->lock);
     if (room)
         weiri_signal_raise(&pool->arrived);

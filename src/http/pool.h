@@ -10,16 +10,15 @@
 
 typedef struct weiri_pool weiri_pool;
 
-struct weiri_request;
 /* Does one piece of work. True: it is over, and the job was answered; false: call it again later. */
-typedef bool weiri_pool_fn(struct weiri_request *request);
+typedef bool weiri_pool_fn(void *argument);
 
 enum { WEIRI_POOL_THREADS = 16, WEIRI_POOL_JOBS_MOST = 4096 };
 
 /* Owns: gives *ret_pool. Errors: NO_MEMORY (threads). */
 WEIR_MUST_USE weir_status weiri_pool_start(weiri_pool **ret_pool, weir_error *err);
 /* False: WEIRI_POOL_JOBS_MOST are there already. */
-WEIR_MUST_USE bool weiri_pool_run(weiri_pool *pool, weiri_pool_fn *run, struct weiri_request *request);
+WEIR_MUST_USE bool weiri_pool_run(weiri_pool *pool, weiri_pool_fn *run, void *argument);
 void weiri_pool_stop(weiri_pool *pool); /* all jobs must be over; NULL is fine */
 
 #endif

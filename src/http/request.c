@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "http/answer.h"
 #include "http/headers.h"
+#include "http/linger.h"
 #include "http/routes.h"
 #include <stdio.h>
 #include <strings.h>
@@ -30,13 +31,43 @@ weiri_request_ready(weiri_request *request)
     atomic_fetch_sub(&http->asked, 1);
 }
 
+/* Field by field: most of a reply is room for a position, which is rarely used up. */
+static void
+take_reply(weiri_reply *to, weiri_reply *from)
+{
+    to->http = from->http;
+    to->content_type = from->content_type;
+    to->body = from->body;
+    to->has_version = from->has_version;
+    to->version = from->version;
+    strcpy(to->position, from->position);
+    to->location = from->location;
+    to->retry_after_s = from->retry_after_s;
+    strcpy(to->traceparent, from->traceparent);
+    from->body = from->location = (weiri_buffer){ 0 };
+}
+
+void
+weiri_request_clear_reply(weiri_request *request)
+{
+    weiri_reply none;
+
+    weiri_reply_fini(&request->reply);
+    none.http = none.retry_after_s = 0;
+    none.content_type = NULL;
+    none.body = none.location = (weiri_buffer){ 0 };
+    none.has_version = false;
+    none.version = 0;
+    none.position[0] = none.traceparent[0] = '\0';
+    take_reply(&request->reply, &none);
+}
+
 void
 weiri_request_done(void *user, weiri_reply *reply)
 {
     weiri_request *request = user;
 
-    request->reply = *reply;
-    reply->body = reply->location = (weiri_buffer){ 0 };
+    take_reply(&request->reply, reply);
     weiri_request_ready(request);
 }
 
@@ -49,8 +80,7 @@ weiri_request_problem(weiri_request *request, weir_status status, const char *fo
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    weiri_reply_fini(&request->reply);
-    request->reply = (weiri_reply){ 0 };
+    weiri_request_clear_reply(request);
     weiri_reply_problem(&request->reply, status, "", detail);
 }
 
@@ -175,7 +205,10 @@ look_at_head(weiri_request *request, const char *method, const char *version)
 static bool
 is_refused_at_once(const weiri_request *request)
 {
-    return request->reply.http == 413 || request->headers.expect != NULL || request->headers.transfer_encoding != NULL;
+    const weiri_request_headers *headers = &request->headers;
+
+    return request->reply.http == 413 || request->reply.http == 501 || headers->expect != NULL ||
+           (headers->transfer_encoding != NULL && headers->content_length != NULL);
 }
 
 static enum MHD_Result
@@ -183,8 +216,10 @@ begin(weiri_request *request, const char *method, const char *version)
 {
     look_at_head(request, method, version);
     request->stage = request->reply.http == 0 ? WEIRI_REQUEST_BODY : WEIRI_REQUEST_REFUSED;
-    if (request->stage == WEIRI_REQUEST_REFUSED && is_refused_at_once(request))
+    if (request->stage == WEIRI_REQUEST_REFUSED && is_refused_at_once(request)) {
+        request->lingers = true;
         return refuse(request, true);
+    }
     return MHD_YES;
 }
 
@@ -293,18 +328,29 @@ weiri_request_target(void *cls, const char *raw, struct MHD_Connection *connecti
     return request;
 }
 
+static void
+linger(weiri_request *request, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    if (info != NULL)
+        weiri_linger(request->http, info->connect_fd);
+}
+
 void
 weiri_request_completed(void *cls, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
 {
     weiri_request *request = *context;
     weiri_http *http = cls;
-    (void)connection, (void)code;
+    (void)code;
 
     if (request == NULL)
         return;
+    if (request->lingers)
+        linger(request, connection);
+    request->lingers = false;
     give_up_body(request);
-    weiri_reply_fini(&request->reply);
-    request->reply = (weiri_reply){ 0 };
+    weiri_request_clear_reply(request);
     if (request->replying)
         atomic_fetch_sub(&http->replying, 1);
     request->replying = false;

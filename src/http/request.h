@@ -30,8 +30,9 @@ struct weiri_http {
     uint16_t port;
     bool refusing;
     _Atomic bool stopping;
-    _Atomic uint32_t asked;    /* handlers begun whose weiri_request_ready has not yet returned */
-    _Atomic uint32_t replying; /* requests that are asked or refused and not yet completed */
+    _Atomic uint32_t asked;     /* handlers begun whose weiri_request_ready has not yet returned */
+    _Atomic uint32_t replying;  /* requests that are asked or refused and not yet completed */
+    _Atomic uint32_t lingering; /* connections of linger.c */
     _Atomic uint64_t body_bytes;
 };
 
@@ -49,7 +50,7 @@ typedef struct weiri_request {
     const struct weiri_route *route;
     enum { WEIRI_REQUEST_NEW, WEIRI_REQUEST_BODY, WEIRI_REQUEST_REFUSED, WEIRI_REQUEST_ASKED } stage;
     _Atomic int turn; /* whose it is: request.c */
-    bool replying, method_is_get;
+    bool replying, method_is_get, lingers;
     weir_error target_error; /* of parsing the target: status OK when it is good */
     weiri_target target;
     const char *parameters[3]; /* of the path, as the route names them */
@@ -71,6 +72,8 @@ typedef void weiri_handler(weiri_request *request);
 void weiri_request_ready(weiri_request *request);
 /* The same as a weiri_reply_fn whose user is the request: takes what is in the reply. */
 void weiri_request_done(void *user, weiri_reply *reply);
+/* Empties request->reply. */
+void weiri_request_clear_reply(weiri_request *request);
 /* A reply from the table of answers. */
 void weiri_request_problem(weiri_request *request, weir_status status, const char *format, ...) WEIR_PRINTF(3, 4);
 

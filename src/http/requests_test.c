@@ -164,6 +164,21 @@ test_a_body_too_large_is_413_before_it_is_read(void **state)
 }
 
 static void
+test_a_client_that_sends_it_all_the_same_can_read_why(void **state)
+{
+    static char body[8 << 20];
+    const char *head = "POST /commands/now HTTP/1.1\r\nHost: h\r\nContent-Length: 8388608\r\n\r\n";
+
+    for (int i = 0; i < 5; i++) {
+        assert_true(test_client_send(&client, head, strlen(head)));
+        assert_true(test_client_send(&client, body, sizeof body)); /* a reset would end it half-way */
+        assert_true(test_client_read(&client, false) && client.status == 413);
+        disconnect_client(state);
+        connect_client(state);
+    }
+}
+
+static void
 test_a_chunked_body_too_large_is_413(void **state)
 {
     static char chunk[65536 + 32];
@@ -412,6 +427,7 @@ main(void)
         TEST(test_another_method_is_405_with_allow),
         TEST(test_an_unknown_content_type_is_415),
         TEST(test_a_body_too_large_is_413_before_it_is_read),
+        TEST(test_a_client_that_sends_it_all_the_same_can_read_why),
         TEST(test_a_chunked_body_too_large_is_413),
         TEST(test_the_largest_bodies_are_taken),
         TEST(test_bad_conditions_are_400_by_name),

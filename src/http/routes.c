@@ -39,6 +39,8 @@ path_matches(const weiri_target *target, const char *path, const char **paramete
     size_t fixed = 0, n = 0, i = 0;
     const char *at = path + 1;
 
+    if (target->n_segments > 0 && target->segments[0][0] != *at) /* settles most rows; none begins with a parameter */
+        return false;
     for (; *at != '\0'; i++) {
         size_t size = strcspn(at, "/");
         if (strcmp(at, "...") == 0) {

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 enum {
-    IDLE_S = 60,               /* a connection on which nothing moves */
-    CONNECTION_MEMORY = 32768, /* request and reply headers of one */
+    IDLE_S = 60,                  /* a connection on which nothing moves */
+    CONNECTION_MEMORY = 16 << 10, /* request and reply headers of one; libmicrohttpd clears it for every request */
     CONNECTIONS = 10000,
     FILES_KEPT = 128, /* of the process's limit, for everything else */
     OUTCOME_MS = 30000,
@@ -117,6 +117,8 @@ weiri_http_stop(weiri_http *http)
     for (int waited_ms = 0; atomic_load(&http->replying) > 0 && waited_ms < REPLIES_MS; waited_ms++)
         (void)usleep(1000);
     MHD_stop_daemon(http->daemon);
+    while (atomic_load(&http->lingering) > 0)
+        (void)usleep(1000);
     weiri_pool_stop(http->pool);
     weiri_release(http);
 }

@@ -31,14 +31,14 @@ ask_view(weiri_request *request, int64_t wait_ms)
 
 /* A slice of waiting: still behind, and time is left, means once more. */
 static bool
-wait_for_view(weiri_request *request)
+wait_for_view(void *argument)
 {
+    weiri_request *request = argument;
     int64_t left_ms = (request->wait_until_us - now_us() + 999) / 1000;
 
     ask_view(request, left_ms < 0 ? 0 : left_ms > SLICE_MS ? SLICE_MS : left_ms);
     if (request->reply.http == 409 && left_ms > SLICE_MS && !atomic_load(&request->http->stopping)) {
-        weiri_reply_fini(&request->reply);
-        request->reply = (weiri_reply){ 0 };
+        weiri_request_clear_reply(request);
         return false;
     }
     weiri_request_ready(request);
@@ -80,8 +80,10 @@ weiri_http_views(weiri_request *request)
 }
 
 static bool
-rebuild(weiri_request *request)
+rebuild(void *argument)
 {
+    weiri_request *request = argument;
+
     weiri_service_view_rebuild(request->http->service, request->parameters[0], &request->reply);
     weiri_request_ready(request);
     return true;

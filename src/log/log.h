@@ -78,7 +78,8 @@ uint64_t weiri_log_next_command(weiri_log *log, uint32_t partition);
 weiri_signal *weiri_log_moved(weiri_log *log);
 /* Raised by weiri_log_moved's side when nothing is known: in read-only logs, looks whether the end has moved. */
 WEIR_MUST_USE weir_status weiri_log_refresh(weiri_log *log, weir_error *err);
-/* WEIR_OK, or why the log takes no more (IO with words). Thread: any. */
+/* WEIR_OK, or in words why the log takes no more: BUSY (the disk reserve is reached; resumes by itself), IO (it has FAILED),
+ * INVALID (opened for reading only). What was handed in before goes on. Thread: any. */
 WEIR_MUST_USE weir_status weiri_log_state(weiri_log *log, weir_error *err);
 
 /* Records copied out of the log: whole batches, contiguous from the offset asked for. Zero-initialise; reuse. */

@@ -168,6 +168,9 @@ test_messages_are_written_as_one_reads_them(void **state)
     free_all(m);
     Testing__V1__Everything none = TESTING__V1__EVERYTHING__INIT;
     expect_line(&none.base, "");
+    none.two_words = (char *)(uintptr_t) "a#1";
+    expect_line(&none.base, "two_words=\"a#1\"");
+    none.two_words = (char *)(uintptr_t) "";
     none.choice_case = TESTING__V1__EVERYTHING__CHOICE_TEXT;
     none.text = NULL;
     expect_line(&none.base, "text=\"\"");

@@ -11,8 +11,9 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-/* Reads a message from a JSON value. Owns: gives *ret_message, for protobuf_c_message_free_unpacked(m, NULL).
- * Errors: INVALID: unknown field (with the nearest), wrong type, out of range, bad UTF-8 or NUL in a string, two cases of a oneof. */
+/* Reads a message from a JSON value (NULL, as of a member that isn't there, counts as null).
+ * Owns: gives *ret_message, for protobuf_c_message_free_unpacked(m, NULL). Errors: INVALID: unknown field (with the nearest), given
+ * twice, wrong type, out of range, bad UTF-8 or NUL in a string, two cases of a oneof, too deep (64). */
 WEIR_MUST_USE weir_status weiri_json_to_message(
     const ProtobufCMessageDescriptor *descriptor, const json_t *json, ProtobufCMessage **ret_message, weir_error *err);
 /* The same from text; syntax errors name line and column. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <float.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,7 @@ test_bad_characters_are_refused_with_their_path(void **state)
     expect_error(everything, "{\"name\":\"\xff\"}", "name: the string is not valid UTF-8");
     expect_error(everything, "{\"name\":\"\\ud800\"}", "name: the string is not valid UTF-8");
     expect_error(everything, "{\"words\":[\"\\ud800\\u0041\"]}", "words[0]: the string is not valid UTF-8");
+    expect_error(everything, "{\"name\":\"\\ud800\\ue000\"}", "name: the string is not valid UTF-8");
     expect_error(everything, "{\"name\":\"\\udc00\\ud800\"}", "name: the string is not valid UTF-8");
     expect_error(everything, "{\"place\":{\"label\":\"\xed\xa0\x80\"}}", "place.label: the string is not valid UTF-8");
     expect_error(everything, "{\"colour\":\"RED\\u0000\"}", "colour: testing.v1.Colour has no value 'RED?'; did you mean 'RED'?");
@@ -190,6 +192,16 @@ test_trees_are_parsed_strictly(void **state)
         assert_string_equal(err.text, rows[i].expected);
     }
     assert_null(json);
+}
+
+static void
+test_a_tree_that_is_not_there_is_refused(void **state)
+{
+    ProtobufCMessage *message = NULL;
+    weir_error err;
+
+    assert_int_equal(weiri_json_to_message(everything, NULL, &message, &err), WEIR_INVALID);
+    assert_string_equal(err.text, "testing.v1.Everything: expected an object, got null");
 }
 
 static void
@@ -270,6 +282,27 @@ test_reals_are_exact(void **state)
         assert_true(!isnan(value) || isnan(back->doubles[0]));
         free_all(back);
     }
+}
+
+/* A host program may have set its own locale; where none with a comma is installed there is nothing to see. */
+static void
+test_numbers_do_not_depend_on_the_locale(void **state)
+{
+    const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8" };
+    Testing__V1__Everything m = TESTING__V1__EVERYTHING__INIT;
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
+        found = setlocale(LC_NUMERIC, names[i]) != NULL;
+    if (!found)
+        skip();
+    m.single = 1.17549435e-38F;
+    m.twice = 2.2250738585072014e-308;
+    expect_json(&m.base, 0, "{\"single\":1.1754944e-38,\"twice\":2.2250738585072014e-308}");
+    Testing__V1__Everything *back = read_all("{\"single\":1.1754944e-38,\"twice\":2.2250738585072014e-308}");
+    assert_true(back->single == m.single && back->twice == m.twice);
+    free_all(back);
+    assert_non_null(setlocale(LC_NUMERIC, "C"));
 }
 
 static void
@@ -414,10 +447,12 @@ main(void)
         cmocka_unit_test(test_bad_text_is_refused_with_line_and_column),
         cmocka_unit_test(test_bad_characters_are_refused_with_their_path),
         cmocka_unit_test(test_trees_are_parsed_strictly),
+        cmocka_unit_test(test_a_tree_that_is_not_there_is_refused),
         cmocka_unit_test(test_integers_are_exact_at_their_limits),
         cmocka_unit_test(test_bare_integers_beyond_a_double_are_exact),
         cmocka_unit_test(test_trees_refuse_integers_that_were_rounded),
         cmocka_unit_test(test_reals_are_exact),
+        cmocka_unit_test(test_numbers_do_not_depend_on_the_locale),
         cmocka_unit_test(test_floats_are_exact),
         cmocka_unit_test(test_strings_are_escaped_and_mended),
         cmocka_unit_test(test_bytes_are_read_in_either_alphabet),

@@ -20,7 +20,7 @@ value_of(const json_t *json, weiri_buffer *number)
         [JSON_TRUE] = WEIRI_VALUE_TRUE,
         [JSON_FALSE] = WEIRI_VALUE_FALSE,
         [JSON_NULL] = WEIRI_VALUE_NULL };
-    weiri_value value = { .kind = kinds[json_typeof(json)] };
+    weiri_value value = { .kind = json == NULL ? WEIRI_VALUE_NULL : kinds[json_typeof(json)] };
 
     if (json_is_string(json)) {
         value.text = (weiri_bytes){ json_string_value(json), json_string_length(json) };

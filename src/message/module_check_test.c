@@ -296,7 +296,7 @@ test_each_mistake_is_told_once_and_alone(void **state)
 static void
 test_all_mistakes_are_told_at_once(void **state)
 {
-    static const char *const words[] = { "module 'Shop'" BAD_NAME, "aggregate tally has no state",
+    static const char *const words[] = { ("module 'Shop'" BAD_NAME), "aggregate tally has no state",
         "aggregate counter: command testing.v1.Reset has no function", "event testing.v1.Added has two rows in aggregate counter",
         "the upcast of testing.v1.TickedOnce to testing.v1.Ticked has no function" };
     weiri_problems problems = { 0 };

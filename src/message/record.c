@@ -91,15 +91,6 @@ headers_whole(weiri_bytes headers)
     return true;
 }
 
-static weiri_bytes
-take(const uint8_t **at, size_t size)
-{
-    weiri_bytes bytes = { *at, size };
-
-    *at += size;
-    return bytes;
-}
-
 weir_status
 weiri_record_read(weiri_bytes bytes, weiri_record *ret_record)
 {
@@ -113,7 +104,11 @@ weiri_record_read(weiri_bytes bytes, weiri_record *ret_record)
     const uint64_t size = sizeof head + (uint64_t)type_size + head.aggregate_size + head.key_size + id_size + headers_size + payload_size;
     if (head.kind < WEIRI_RECORD_COMMAND || head.kind > WEIRI_RECORD_OUTCOME || size > bytes.size)
         return WEIR_CORRUPT;
-    weiri_record record = {
+    const uint8_t *at = (const uint8_t *)bytes.data + sizeof head;
+    const size_t before_headers = (size_t)type_size + head.aggregate_size + head.key_size + id_size;
+    if (headers_size > 0 && !headers_whole((weiri_bytes){ at + before_headers, headers_size }))
+        return WEIR_CORRUPT;
+    *ret_record = (weiri_record){
         .kind = head.kind,
         .flags = head.flags,
         .time_ms = (int64_t)le64toh(head.time_ms),
@@ -124,17 +119,13 @@ weiri_record_read(weiri_bytes bytes, weiri_record *ret_record)
         .previous_index = le32toh(head.previous_index),
         .previous_source = le64toh(head.previous_source),
         .previous_offset = le64toh(head.previous_offset),
+        .type = { at, type_size },
+        .aggregate = { at + type_size, head.aggregate_size },
+        .key = { at + type_size + head.aggregate_size, head.key_size },
+        .id = { at + before_headers - id_size, id_size },
+        .headers = { at + before_headers, headers_size },
+        .payload = { at + before_headers + headers_size, payload_size },
     };
-    const uint8_t *at = (const uint8_t *)bytes.data + sizeof head;
-    record.type = take(&at, type_size);
-    record.aggregate = take(&at, head.aggregate_size);
-    record.key = take(&at, head.key_size);
-    record.id = take(&at, id_size);
-    record.headers = take(&at, headers_size);
-    record.payload = take(&at, payload_size);
-    if (!headers_whole(record.headers))
-        return WEIR_CORRUPT;
-    *ret_record = record;
     return WEIR_OK;
 }
 

@@ -101,6 +101,7 @@ typedef struct weiri_view_status {
     uint32_t partitions;
     uint64_t next_offset[64], source[64]; /* of the first 64 partitions; source + 1 */
     char error[512];                      /* "" or file:line: words, and the position */
+    char note[256];                       /* "" or what a person may want to know: "diverged: ...; built anew" */
 } weiri_view_status;
 void weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status);
 
@@ -113,7 +114,8 @@ WEIR_MUST_USE weir_status weiri_views_dump(weiri_views *views, const char *view,
 /* The same of a database file, without any view loaded, read-only (weir view dump --dir). */
 WEIR_MUST_USE weir_status weiri_view_file_dump(const char *path, weiri_buffer *to, weir_error *err);
 
-/* Deletes a view's database and builds it anew from the log (its file must be loaded). */
+/* Deletes a view's database and builds it anew from the log (its file must be loaded). On return it is empty and being
+ * built. Without a log: empty again. Errors: NOT_FOUND, IO. Thread: any. */
 WEIR_MUST_USE weir_status weiri_views_rebuild(weiri_views *views, const char *view, weir_error *err);
 
 #endif

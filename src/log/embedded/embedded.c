@@ -60,7 +60,8 @@ close_log(weiri_log *log)
     atomic_store(&e->stopping, true);
     weiri_signal_raise(&e->arrived);
     weiri_thread_join(&e->committer);
-    mdb_env_close(e->env); /* NULL is fine */
+    mdb_env_close(e->again); /* NULL is fine */
+    mdb_env_close(e->env);
     weiri_lockfile_give(&e->lockfile);
     weiri_signal_fini(&e->arrived);
     weiri_signal_fini(&e->log.moved);

@@ -9,7 +9,7 @@
 
 typedef struct weiri_embedded_config {
     const char *dir;        /* the data directory: holds lock, log/, ... ; made if it isn't there and not read_only */
-    const char *module;     /* must equal the log's */
+    const char *module;     /* must equal the log's; NULL, read_only: whatever it is */
     uint32_t partitions;    /* for a new log; 0: 4. An old log keeps its own; another number given is refused */
     bool read_only;         /* reads the log of a running engine (or of none) from this process; takes no lock */
     uint64_t reserve_bytes; /* free space that is never touched; 0: 256 MiB */

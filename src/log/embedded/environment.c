@@ -89,24 +89,49 @@ open_failed(const char *path, bool read_only, int rc, weir_error *err)
     return weiri_error_set(err, WEIR_IO, "%s can't be opened: %s", path, mdb_strerror(rc));
 }
 
-static weir_status
-open_map(weiri_embedded *e, const char *path, weir_error *err)
+/* The largest map that the address space takes. Returns an LMDB error code. */
+static int
+open_map(const char *path, unsigned flags, MDB_env **ret_env)
 {
-    unsigned flags = MDB_NORDAHEAD | MDB_NOMEMINIT | MDB_NOTLS | (e->read_only ? MDB_RDONLY : 0);
     int rc = ENOMEM;
 
     for (size_t map = map_most; rc == ENOMEM && map >= map_least; map /= 2) {
-        if ((rc = mdb_env_create(&e->env)) != 0)
+        MDB_env *env;
+        if ((rc = mdb_env_create(&env)) != 0)
             break;
-        if ((rc = mdb_env_set_maxdbs(e->env, 2)) == 0 && (rc = mdb_env_set_maxreaders(e->env, READERS_MOST)) == 0 &&
-            (rc = mdb_env_set_mapsize(e->env, map)) == 0)
-            rc = mdb_env_open(e->env, path, flags, 0666);
-        if (rc != 0) {
-            mdb_env_close(e->env);
-            e->env = NULL;
-        }
+        if ((rc = mdb_env_set_maxdbs(env, 2)) == 0 && (rc = mdb_env_set_maxreaders(env, READERS_MOST)) == 0 &&
+            (rc = mdb_env_set_mapsize(env, map)) == 0)
+            rc = mdb_env_open(env, path, flags | MDB_NORDAHEAD | MDB_NOMEMINIT | MDB_NOTLS, 0666);
+        if (rc == 0)
+            *ret_env = env;
+        else
+            mdb_env_close(env);
     }
-    return rc == 0 ? WEIR_OK : open_failed(path, e->read_only, rc, err);
+    return rc;
+}
+
+void
+weiri_embedded_reopen(weiri_embedded *e)
+{
+    char path[PATH_ROOM];
+    MDB_dbi batches, meta;
+    MDB_txn *txn;
+
+    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0)
+        mdb_txn_abort(txn);
+    if (rc != MDB_PANIC || e->again != NULL)
+        return;
+    (void)snprintf(path, sizeof path, "%s/log", e->dir);
+    if (open_map(path, MDB_RDONLY | MDB_NOLOCK, &e->again) != 0 || mdb_txn_begin(e->again, NULL, MDB_RDONLY, &txn) != 0)
+        return; /* reading goes on answering IO */
+    if (mdb_dbi_open(txn, "batches", 0, &batches) != 0 || mdb_dbi_open(txn, "meta", 0, &meta) != 0) {
+        mdb_txn_abort(txn);
+        return;
+    }
+    weiri_assert(batches == e->batches && meta == e->meta); /* handles are numbered as they are opened */
+    if (mdb_txn_commit(txn) == 0)
+        atomic_store(&e->reading, e->again);
 }
 
 static void
@@ -142,7 +167,7 @@ static weir_status
 identity_make(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *txn, weir_error *err)
 {
     MDB_val k = { 8, (void *)(uintptr_t) "identity" }, v;
-    weiri_embedded_identity identity = { .format = WEIRI_BATCH_FORMAT, .created_ms = e->world->time_ms(e->world) };
+    weiri_embedded_identity identity = { .format = WEIRI_LOG_FORMAT, .created_ms = e->world->time_ms(e->world) };
     weiri_embedded_vector empty = { 0 };
     int rc = 0;
 
@@ -176,9 +201,9 @@ identity_read(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
     if (v.mv_size < 8 || memcmp(v.mv_data, magic, sizeof magic) != 0)
         return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", e->dir);
     memcpy(&found, v.mv_data, v.mv_size < sizeof found ? v.mv_size : sizeof found);
-    if (found.format > WEIRI_BATCH_FORMAT)
+    if (found.format > WEIRI_LOG_FORMAT)
         return weiri_error_set(
-            err, WEIR_INVALID, "%s was written by a newer weir (format %u, this one knows %d)", e->dir, found.format, WEIRI_BATCH_FORMAT);
+            err, WEIR_INVALID, "%s was written by a newer weir (format %u, this one knows %d)", e->dir, found.format, WEIRI_LOG_FORMAT);
     if (v.mv_size != sizeof found || found.crc != weiri_crc32c(0, &found, offsetof(weiri_embedded_identity, crc)) || found.id == 0 ||
         found.partitions == 0 || found.partitions > WEIRI_EMBEDDED_PARTITIONS_MOST || found.module[sizeof found.module - 1] != '\0')
         return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", e->dir);
@@ -202,7 +227,7 @@ static weir_status
 check_tail(weiri_embedded *e, MDB_cursor *cursor, uint32_t partition, const weiri_embedded_vector *vector, weir_error *err)
 {
     for (unsigned topic = 0; topic < WEIRI_TOPICS; topic++) {
-        weiri_batch_header header;
+        weiri_log_batch_header header;
         uint32_t crc = 0;
         uint64_t end = 0;
         MDB_val v;
@@ -211,7 +236,7 @@ check_tail(weiri_embedded *e, MDB_cursor *cursor, uint32_t partition, const weir
         if (rc != 0 && rc != MDB_NOTFOUND)
             return weiri_error_set(err, WEIR_IO, "%s: looking for the end: %s", e->dir, mdb_strerror(rc));
         if (rc == 0) {
-            weir_status status = weiri_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
+            weir_status status = weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
             if (status != WEIR_OK)
                 return weiri_embedded_where(err, status, topic, partition, vector->ends[topic]);
             crc = header.crc;
@@ -300,10 +325,13 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
     if (e->read_only && stat(path, &about) != 0)
         return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
     weir_status status = e->read_only ? WEIR_OK : weiri_directory_make(path, err);
-    if (status == WEIR_OK)
-        status = open_map(e, path, err);
-    if (status == WEIR_OK)
-        status = sync_all(e, path, err);
+    if (status != WEIR_OK)
+        return status;
+    int rc = open_map(path, e->read_only ? MDB_RDONLY : 0, &e->env);
+    if (rc != 0)
+        return open_failed(path, e->read_only, rc, err);
+    atomic_store(&e->reading, e->env);
+    status = sync_all(e, path, err);
     if (status == WEIR_OK)
         status = open_databases(e, config, err);
     if (status == WEIR_OK)

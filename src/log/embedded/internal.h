@@ -66,6 +66,8 @@ typedef struct weiri_embedded {
     bool read_only;
     weiri_lockfile lockfile;
     MDB_env *env;
+    MDB_env *again;             /* the same file, for reading only: see weiri_embedded_reopen; the committer's, freed at the end */
+    _Atomic(MDB_env *) reading; /* env, or again */
     MDB_dbi batches, meta;
     weiri_embedded_vector *parts; /* the committer's */
     weiri_embedded_shared *shared;
@@ -90,6 +92,9 @@ WEIR_MUST_USE weir_status weiri_embedded_environment_open(weiri_embedded *e, con
 int weiri_embedded_vector_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *vector);
 WEIR_MUST_USE weir_status weiri_embedded_vector_get(
     weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *ret_vector, weir_error *err);
+/* After a failed write of LMDB's meta page LMDB refuses to read, too: opens the same file anew for reading, where there is no
+ * writer any more (the lock keeps others out), and lets readers use that. Thread: the committer. */
+void weiri_embedded_reopen(weiri_embedded *e);
 /* Publishes; true if anything is further than it was. */
 bool weiri_embedded_publish(weiri_embedded *e, uint32_t partition, const weiri_embedded_vector *vector);
 void weiri_embedded_key_write(uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], weiri_topic topic, uint32_t partition, uint64_t base_offset);
@@ -101,6 +106,8 @@ void weiri_embedded_commit_run(void *embedded); /* the thread */
 void weiri_embedded_fail(weiri_embedded *e, const char *doing, int rc);
 
 /* reader.c */
+/* Begins a short read transaction. Returns an LMDB error code. */
+int weiri_embedded_begin_read(weiri_embedded *e, MDB_txn **ret_txn);
 /* Puts the cursor on the last batch of the topic-partition that begins at or below `offset`. Returns MDB_NOTFOUND or an LMDB
  * error code else. */
 int weiri_embedded_seek(MDB_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t offset, MDB_val *ret_value);

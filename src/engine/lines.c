@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading a batch: {"type", "data", "id", "expectedVersion", "source", "sequence", "previous", "fingerprint"} a line.
  * Thread: one at a time. */
-#include "engine/batch.h"
+#include "engine/lines.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/json.h"
@@ -9,7 +9,7 @@
 /* ---- the lines ----------------------------------------------------------------------------------------- */
 
 static weir_status
-find_lines(weiri_bytes body, weiri_batch_source *source, weir_error *err)
+find_lines(weiri_bytes body, weiri_lines *source, weir_error *err)
 {
     const char *text = body.data;
     size_t room = 0;
@@ -35,7 +35,7 @@ find_lines(weiri_bytes body, weiri_batch_source *source, weir_error *err)
 }
 
 weir_status
-weiri_batch_open(bool json_array, weiri_bytes body, weiri_batch_source *source, weir_error *err)
+weiri_lines_open(bool json_array, weiri_bytes body, weiri_lines *source, weir_error *err)
 {
     weir_status status;
 
@@ -57,11 +57,11 @@ weiri_batch_open(bool json_array, weiri_bytes body, weiri_batch_source *source, 
 }
 
 void
-weiri_batch_close(weiri_batch_source *source)
+weiri_lines_close(weiri_lines *source)
 {
     json_decref(source->array);
     weiri_release(source->pieces);
-    *source = (weiri_batch_source){ 0 };
+    *source = (weiri_lines){ 0 };
 }
 
 /* ---- members ------------------------------------------------------------------------------------------- */
@@ -102,7 +102,7 @@ unknown_member(const char *name, weir_error *err)
 }
 
 static weir_status
-read_member(weiri_batch_line *line, const char *name, const json_t *value, weir_error *err)
+read_member(weiri_line *line, const char *name, const json_t *value, weir_error *err)
 {
     const struct {
         const char *name;
@@ -124,7 +124,7 @@ read_member(weiri_batch_line *line, const char *name, const json_t *value, weir_
 }
 
 static weir_status
-check_line(const weiri_batch_line *line, weir_error *err)
+check_line(const weiri_line *line, weir_error *err)
 {
     if (line->source == NULL && (line->sequence > 0 || line->previous > 0 || line->fingerprint > 0))
         return weiri_error_set(err, WEIR_INVALID, "sequence, previous and fingerprint belong to a source: \"source\" is missing");
@@ -138,8 +138,8 @@ check_line(const weiri_batch_line *line, weir_error *err)
 }
 
 weir_status
-weiri_batch_read(const weiri_schema *schema, const weiri_batch_source *source, size_t i, weiri_batch_line *line,
-    ProtobufCMessage **ret_message, weir_error *err)
+weiri_lines_read(
+    const weiri_schema *schema, const weiri_lines *source, size_t i, weiri_line *line, ProtobufCMessage **ret_message, weir_error *err)
 {
     weir_status status = WEIR_OK;
     const char *name;
@@ -173,8 +173,8 @@ weiri_batch_read(const weiri_schema *schema, const weiri_batch_source *source, s
 }
 
 void
-weiri_batch_line_fini(weiri_batch_line *line)
+weiri_line_fini(weiri_line *line)
 {
     json_decref(line->json);
-    *line = (weiri_batch_line){ 0 };
+    *line = (weiri_line){ 0 };
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A data directory read without an engine, or beside a running one: nothing is written and no lock is taken. With a module the
+ * events come with their data and aggregates with their states; without one, what the log itself knows. Thread: one at a time. */
+#ifndef WEIRI_OFFLINE_H
+#define WEIRI_OFFLINE_H
+
+#include <weir/domain.h>
+#include "engine/service.h"
+
+typedef struct weiri_offline weiri_offline;
+
+/* module NULL: any log. Owns: gives *ret_offline, for weiri_offline_close. Errors: NOT_FOUND (no log there), INVALID (another
+ * module's log, or the module itself is wrong), IO, CORRUPT. */
+WEIR_MUST_USE weir_status weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **ret_offline, weir_error *err);
+void weiri_offline_close(weiri_offline *offline); /* NULL is fine */
+
+/* {"module", "logId", "partitions", "format", "created", "dir"} */
+void weiri_offline_info(const weiri_offline *offline, weiri_reply *reply);
+
+/* Reads the whole log; `found` hears of each fault in words. The reply: {"batches", "bytes", "commands", "events", "outcomes", ...,
+ * "aggregates", "faults"}; a problem if it could not be read to its end. *ret_faults: how many. */
+void weiri_offline_verify(
+    weiri_offline *offline, void (*found)(void *user, const char *words), void *user, weiri_reply *reply, uint64_t *ret_faults);
+
+/* As weiri_service_events. Called again, it sees what a running engine has written since. */
+void weiri_offline_events(weiri_offline *offline, const char *types, const char *after, uint64_t limit, weiri_reply *reply);
+
+/* As weiri_service_state and weiri_service_history, by reading the aggregate's partition. A state needs the module. */
+void weiri_offline_state(weiri_offline *offline, const char *aggregate, const char *key, uint64_t at_version, weiri_reply *reply);
+void weiri_offline_history(weiri_offline *offline, const weiri_history_call *call, weiri_reply *reply);
+
+/* The canonical dump of a view's newest database file in DIR/views, text/plain. No module is needed. */
+void weiri_offline_view_dump(const char *dir, const char *view, weiri_reply *reply);
+
+#endif

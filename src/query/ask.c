@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Questions to a view: rows of a table, and named queries with their typed parameters, after waiting for the position
+ * that was asked for. Thread: any. */
+#include <stdio.h>
+#include <string.h>
+#include "base/memory.h"
+#include "base/text.h"
+#include "query/filter.h"
+#include "query/view.h"
+
+static weir_status
+ask(weiri_view *view, weiri_question *question, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    weiri_read read = { weiri_buffer_text(&question->sql), (const weiri_value *)(const void *)question->values.data,
+        question->values.size / sizeof(weiri_value) };
+
+    weir_status status = weiri_view_wait(view, freshness, err);
+    if (status == WEIR_BEHIND)
+        *ret_result = weiri_view_position_only(view);
+    if (status == WEIR_OK)
+        status = weiri_view_enter(view, err);
+    if (status != WEIR_OK)
+        return status;
+    status = view->store->ops->read(view->store, &read, ret_result, err);
+    weiri_view_leave(view);
+    return status;
+}
+
+static const weiri_relation *
+find_table(const weiri_view_file *file, const char *name, weir_error *err)
+{
+    weiri_nearest nearest = { 0 };
+    char hint[128];
+
+    for (size_t i = 0; i < file->tables_n; i++) {
+        if (strcmp(file->tables[i].name, name) == 0)
+            return &file->tables[i];
+        weiri_nearest_offer(&nearest, name, file->tables[i].name);
+    }
+    (void)weiri_error_set(
+        err, WEIR_NOT_FOUND, "view %s has no table '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    return NULL;
+}
+
+weir_status
+weiri_views_rows(weiri_views *views, const char *name, const char *table, const weiri_argument *arguments, size_t n,
+    const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    weiri_question question = { 0 };
+    weiri_buffer from = { 0 }, what = { 0 };
+    weiri_view *view;
+
+    weir_status status = weiri_views_find(views, name, &view, err);
+    if (status != WEIR_OK)
+        return status;
+    const weiri_relation *relation = find_table(view->file, table, err);
+    if (relation == NULL)
+        return WEIR_NOT_FOUND;
+    weiri_buffer_print(&what, "table %s", relation->name);
+    weiri_buffer_add_char(&from, '"');
+    for (const char *c = relation->name; *c != '\0'; c++)
+        weiri_buffer_print(&from, *c == '"' ? "\"%c" : "%c", *c);
+    weiri_buffer_add_char(&from, '"');
+    status = weiri_filter_compile(relation, weiri_buffer_text(&what), weiri_buffer_text(&from), arguments, n, &question, err);
+    if (status == WEIR_OK)
+        status = ask(view, &question, freshness, ret_result, err);
+    weiri_question_fini(&question);
+    weiri_buffer_fini(&from);
+    weiri_buffer_fini(&what);
+    return status;
+}
+
+/* ---- named queries ------------------------------------------------------------------------------------- */
+
+static const weiri_view_query *
+find_query(const weiri_view_file *file, const char *name, weir_error *err)
+{
+    weiri_nearest nearest = { 0 };
+    char hint[128];
+
+    for (size_t i = 0; i < file->queries_n; i++) {
+        if (strcmp(file->queries[i].name, name) == 0)
+            return &file->queries[i];
+        weiri_nearest_offer(&nearest, name, file->queries[i].name);
+    }
+    (void)weiri_error_set(
+        err, WEIR_NOT_FOUND, "view %s has no query '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    return NULL;
+}
+
+/* The value of one parameter, from the arguments or its default. */
+static weir_status
+read_parameter(const weiri_view_query *query, const weiri_parameter *parameter, const weiri_argument *arguments, size_t n,
+    weiri_arena *scratch, weiri_value *ret_value, weir_error *err)
+{
+    const char *type = weiri_parameter_type_names[parameter->type], *text = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(arguments[i].name, parameter->name) != 0)
+            continue;
+        if (text != NULL)
+            return weiri_error_set(err, WEIR_INVALID, "'%s' is given twice", parameter->name);
+        text = arguments[i].value;
+    }
+    *ret_value = (weiri_value){ .kind = WEIRI_VALUE_NULL };
+    if (text == NULL && !parameter->has_default)
+        return weiri_error_set(err, WEIR_INVALID, "query %s needs '%s' (%s)", query->name, parameter->name, type);
+    if (text == NULL && parameter->default_null)
+        return WEIR_OK;
+    if (!weiri_value_read(parameter->type, text == NULL ? parameter->fallback : text, scratch, ret_value))
+        return weiri_error_set(err, WEIR_INVALID, "'%s' of query %s is %s %s: '%s' is no such value", parameter->name, query->name,
+            parameter->type == WEIRI_PARAMETER_INTEGER ? "an" : "a", type, text);
+    return WEIR_OK;
+}
+
+static bool
+is_parameter(const weiri_view_query *query, const char *name)
+{
+    for (size_t i = 0; i < query->n; i++)
+        if (strcmp(query->parameters[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool
+is_reserved(const char *name)
+{
+    return strcmp(name, "select") == 0 || strcmp(name, "order") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "offset") == 0;
+}
+
+/* An argument that is neither a parameter nor a column: tell it from both. */
+static weir_status
+check_name(const weiri_view_query *query, const char *name, weir_error *err)
+{
+    weiri_nearest nearest = { 0 };
+    char hint[128];
+
+    if (is_reserved(name) || weiri_relation_column(&query->answer, name, strlen(name)) != NULL)
+        return WEIR_OK;
+    for (size_t i = 0; i < query->n; i++)
+        weiri_nearest_offer(&nearest, name, query->parameters[i].name);
+    for (size_t i = 0; i < query->answer.n; i++)
+        weiri_nearest_offer(&nearest, name, query->answer.columns[i].name);
+    return weiri_error_set(err, WEIR_INVALID, "query %s has no parameter and no column '%s'%s", query->name, name,
+        weiri_nearest_hint(&nearest, hint, sizeof hint));
+}
+
+/* Parameters in the order of the statement's bindings, so that its ?n are the first. */
+static weir_status
+bind_parameters(const weiri_view_query *query, const weiri_argument *arguments, size_t n, weiri_question *question, weir_error *err)
+{
+    weir_status status = WEIR_OK;
+
+    for (size_t i = 0; i < query->sql.n && status == WEIR_OK; i++) {
+        weiri_value value;
+        status = read_parameter(query, &query->parameters[query->numbers[i]], arguments, n, &question->scratch, &value, err);
+        if (status == WEIR_OK)
+            (void)weiri_question_value(question, value);
+    }
+    return status;
+}
+
+static weir_status
+compile_query(const weiri_view_query *query, const weiri_argument *arguments, size_t n, weiri_question *question, weir_error *err)
+{
+    weiri_buffer filters = { 0 }, from = { 0 }, what = { 0 };
+
+    weir_status status = bind_parameters(query, arguments, n, question, err);
+    for (size_t i = 0; i < n && status == WEIR_OK; i++) {
+        if (is_parameter(query, arguments[i].name))
+            continue;
+        status = check_name(query, arguments[i].name, err);
+        weiri_buffer_add(&filters, &arguments[i], sizeof arguments[i]);
+    }
+    if (status == WEIR_OK && filters.size == 0)
+        weiri_buffer_add_text(&question->sql, query->sql.text);
+    weiri_buffer_print(&from, "(%s)", query->sql.text);
+    weiri_buffer_print(&what, "query %s", query->name);
+    if (status == WEIR_OK && filters.size > 0)
+        status = weiri_filter_compile(&query->answer, weiri_buffer_text(&what), weiri_buffer_text(&from),
+            (const weiri_argument *)(const void *)filters.data, filters.size / sizeof *arguments, question, err);
+    weiri_buffer_fini(&filters);
+    weiri_buffer_fini(&from);
+    weiri_buffer_fini(&what);
+    return status;
+}
+
+weir_status
+weiri_views_query(weiri_views *views, const char *name, const char *query_name, const weiri_argument *arguments, size_t n,
+    const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    weiri_question question = { 0 };
+    weiri_view *view;
+
+    weir_status status = weiri_views_find(views, name, &view, err);
+    if (status != WEIR_OK)
+        return status;
+    const weiri_view_query *query = find_query(view->file, query_name, err);
+    if (query == NULL)
+        return WEIR_NOT_FOUND;
+    status = compile_query(query, arguments, n, &question, err);
+    if (status == WEIR_OK)
+        status = ask(view, &question, freshness, ret_result, err);
+    weiri_question_fini(&question);
+    return status;
+}

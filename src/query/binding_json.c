@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a binding gives as JSON: a message, and a repeated field as a whole, with all fields written, so that SQL finds 0
+ * and '' where an event left them out. Thread: any. */
+#include "query/binding.h"
+#include "message/json.h"
+#include "message/json_write.h"
+
+static weiri_bytes
+into_scratch(weiri_buffer *text, weiri_arena *scratch)
+{
+    weiri_bytes copy = { weiri_arena_text(scratch, weiri_buffer_bytes(text)), text->size };
+
+    weiri_buffer_fini(text);
+    return copy;
+}
+
+weiri_bytes
+weiri_binding_json(const ProtobufCMessage *message, weiri_arena *scratch)
+{
+    weiri_buffer text = { 0 };
+
+    weiri_json_add_message(&text, message, WEIRI_JSON_DEFAULTS);
+    return into_scratch(&text, scratch);
+}
+
+weiri_bytes
+weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *scratch)
+{
+    weiri_buffer text = { 0 };
+
+    weiri_json_add_field(&text, message, field, WEIRI_JSON_DEFAULTS);
+    return into_scratch(&text, scratch);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Loading views from their directory, and finding them by name. All that is wrong in all files is found in one go.
+ * Thread: the one that opens the engine. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/memory.h"
+#include "base/text.h"
+#include "query/sqlite/sqlite.h"
+#include "query/view.h"
+
+enum { FILE_MOST = 1 << 20, QUERY_MS = 5000, RESULT_ROWS = 100000 };
+
+static int
+is_view_file(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+
+    return entry->d_name[0] != '.' && n > 4 && strcmp(entry->d_name + n - 4, ".sql") == 0;
+}
+
+/* As locales don't. */
+static int
+by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static bool
+is_view_name(const char *name, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        bool letter = name[i] >= 'a' && name[i] <= 'z', digit = name[i] >= '0' && name[i] <= '9';
+        if (!letter && (i == 0 || (!digit && name[i] != '_')))
+            return false;
+    }
+    return size > 0;
+}
+
+/* The whole file with a NUL behind it. */
+static weir_status
+read_file(const char *path, weiri_buffer *to, weir_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    size_t n;
+
+    if (file == NULL)
+        return weiri_error_set(err, WEIR_IO, "%s", strerror(errno));
+    do {
+        n = fread(weiri_buffer_reserve(to, 65536), 1, 65536, file);
+        to->size += n;
+    } while (n > 0 && to->size <= FILE_MOST);
+    bool failed = ferror(file) != 0;
+    (void)fclose(file);
+    if (failed)
+        return weiri_error_set(err, WEIR_IO, "it can't be read");
+    if (to->size > FILE_MOST)
+        return weiri_error_set(err, WEIR_INVALID, "a view file has at most %d bytes", FILE_MOST);
+    if (!weiri_utf8_valid(weiri_buffer_bytes(to)) || (to->size > 0 && memchr(to->data, '\0', to->size) != NULL))
+        return weiri_error_set(err, WEIR_INVALID, "it is not text in UTF-8");
+    (void)weiri_buffer_text(to);
+    return WEIR_OK;
+}
+
+/* The directory's own name: "views" of "/somewhere/views/". */
+static char *
+name_of_directory(const char *path)
+{
+    size_t end = strlen(path), begin;
+
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (begin = end; begin > 0 && path[begin - 1] != '/'; begin--)
+        ;
+    return weiri_text_copy_n(path + begin, end - begin);
+}
+
+static void
+load_file(weiri_views *views, const char *shown, const char *entry, weiri_problems *problems)
+{
+    weiri_buffer path = { 0 }, text = { 0 };
+    char *name = weiri_text_copy_n(entry, strlen(entry) - 4);
+    weir_error err;
+
+    weiri_buffer_print(&path, "%s/%s", views->config.files, entry);
+    if (!is_view_name(name, strlen(name))) {
+        weiri_problems_add(problems, shown, 0, "a view's name is [a-z][a-z0-9_]*, and it is its file's");
+    } else if (read_file(weiri_buffer_text(&path), &text, &err) != WEIR_OK) {
+        weiri_problems_add(problems, shown, 0, "%s", err.text);
+    } else {
+        views->list = weiri_reallocate(views->list, (views->n + 1) * sizeof *views->list);
+        weiri_view *view = &views->list[views->n++];
+        memset(view, 0, sizeof *view);
+        weiri_view_file_parse(name, shown, weiri_buffer_text(&text), &view->file, problems);
+        weiri_view_file_compile(view->file, views->config.schema, problems);
+        weiri_sqlite_check(view->file, problems);
+    }
+    weiri_release(name);
+    weiri_buffer_fini(&path);
+    weiri_buffer_fini(&text);
+}
+
+static void
+load_directory(weiri_views *views, weiri_problems *problems)
+{
+    struct dirent **entries = NULL;
+    int n = scandir(views->config.files, &entries, is_view_file, by_bytes);
+
+    if (n < 0)
+        weiri_problems_add(problems, views->config.files, 0, "no views here: %s", strerror(errno));
+    char *directory = name_of_directory(views->config.files);
+    for (int i = 0; i < n; i++) {
+        weiri_buffer shown = { 0 };
+        weiri_buffer_print(&shown, "%s/%s", directory, entries[i]->d_name);
+        load_file(views, weiri_buffer_text(&shown), entries[i]->d_name, problems);
+        weiri_buffer_fini(&shown);
+        free(entries[i]); /* scandir's */
+    }
+    free(entries);
+    weiri_release(directory);
+}
+
+static void
+init_view(weiri_views *views, weiri_view *view)
+{
+    size_t values = 1;
+
+    view->views = views;
+    weiri_lock_init(&view->work);
+    weiri_lock_init(&view->state);
+    weiri_lock_init(&view->doors);
+    weiri_signal_init(&view->moved);
+    weiri_signal_init(&view->left);
+    for (size_t i = 0; i < view->file->statements_n; i++)
+        values = view->file->statements[i].sql.n > values ? view->file->statements[i].sql.n : values;
+    view->values = weiri_allocate(values * sizeof *view->values);
+    view->untouched = weiri_allocate(view->file->statements_n * sizeof *view->untouched);
+    view->positions = weiri_allocate(views->partitions * sizeof *view->positions);
+    view->working = weiri_allocate(views->partitions * sizeof *view->working);
+    view->published = weiri_allocate(views->partitions * sizeof *view->published);
+    view->goal = weiri_allocate(views->partitions * sizeof *view->goal);
+    if (views->dir != NULL) {
+        weiri_buffer path = { 0 };
+        weiri_buffer_print(&path, "%s/%s-%s.db", views->dir, view->file->name, view->file->version);
+        view->path = weiri_text_copy(weiri_buffer_text(&path));
+        weiri_buffer_fini(&path);
+    }
+}
+
+void
+weiri_views_load(const weiri_views_config *config, weiri_views **ret_views, weiri_problems *problems)
+{
+    weiri_views *views = weiri_allocate(sizeof *views);
+    size_t before = problems->n;
+
+    views->config = *config;
+    if (config->world == NULL)
+        views->config.world = &weiri_world_real;
+    if (config->query_ms == 0)
+        views->config.query_ms = QUERY_MS;
+    if (config->result_rows == 0)
+        views->config.result_rows = RESULT_ROWS;
+    if (config->log != NULL) {
+        const weiri_log_identity *identity = weiri_log_identity_of(config->log);
+        views->partitions = identity->partitions;
+        views->log_id = identity->id;
+        views->dir = weiri_text_copy(config->dir);
+    }
+    if (config->files != NULL)
+        load_directory(views, problems);
+    for (size_t i = 0; i < views->n; i++)
+        init_view(views, &views->list[i]);
+    for (size_t i = 0; i < views->n && config->log == NULL && problems->n == before; i++) {
+        weir_error err;
+        if (weiri_view_open(&views->list[i], &err) != WEIR_OK)
+            weiri_problems_add(problems, views->list[i].file->file, err.line, "%s", err.text);
+    }
+    if (problems->n > before) {
+        weiri_views_free(views);
+        views = NULL;
+    }
+    *ret_views = views;
+}
+
+size_t
+weiri_views_count(const weiri_views *views)
+{
+    return views->n;
+}
+
+const char *
+weiri_views_name(const weiri_views *views, size_t i)
+{
+    return views->list[i].file->name;
+}
+
+weir_status
+weiri_views_find(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err)
+{
+    weiri_nearest nearest = { 0 };
+    char hint[128];
+
+    for (size_t i = 0; i < views->n; i++) {
+        if (strcmp(views->list[i].file->name, name) == 0) {
+            *ret_view = &views->list[i];
+            return WEIR_OK;
+        }
+        weiri_nearest_offer(&nearest, name, views->list[i].file->name);
+    }
+    return weiri_error_set(err, WEIR_NOT_FOUND, "no view '%s'%s", name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+}
