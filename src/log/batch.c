@@ -4,22 +4,22 @@
 #include "base/assert.h"
 #include "base/hash.h"
 
-enum { CRC_FROM = offsetof(weiri_batch_header, previous_crc) };
+enum { CRC_FROM = offsetof(weiri_log_batch_header, previous_crc) };
 
 size_t
-weiri_batch_size(const weiri_staged *staged)
+weiri_log_batch_size(const weiri_staged *staged)
 {
-    return sizeof(weiri_batch_header) + staged->starts.size + staged->bytes.size;
+    return sizeof(weiri_log_batch_header) + staged->starts.size + staged->bytes.size;
 }
 
 uint32_t
-weiri_batch_write(const weiri_append *append, weiri_topic topic, uint32_t previous_crc, void *to)
+weiri_log_batch_write(const weiri_append *append, weiri_topic topic, uint32_t previous_crc, void *to)
 {
     const weiri_staged *staged = &append->topics[topic];
-    size_t size = weiri_batch_size(staged);
+    size_t size = weiri_log_batch_size(staged);
     uint8_t *at = to;
-    weiri_batch_header header = {
-        .magic = WEIRI_BATCH_MAGIC,
+    weiri_log_batch_header header = {
+        .magic = WEIRI_LOG_BATCH_MAGIC,
         .previous_crc = previous_crc,
         .count = staged->count,
         .base_offset = append->base[topic],
@@ -45,14 +45,14 @@ weiri_batch_write(const weiri_append *append, weiri_topic topic, uint32_t previo
 }
 
 weir_status
-weiri_batch_open(weiri_bytes bytes, weiri_topic topic, uint32_t partition, weiri_batch_header *ret_header, weir_error *err)
+weiri_log_batch_open(weiri_bytes bytes, weiri_topic topic, uint32_t partition, weiri_log_batch_header *ret_header, weir_error *err)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
 
     if (bytes.size < sizeof header)
         return weiri_error_set(err, WEIR_CORRUPT, "%zu bytes are too few for a batch", bytes.size);
     memcpy(&header, bytes.data, sizeof header);
-    if (header.magic != WEIRI_BATCH_MAGIC)
+    if (header.magic != WEIRI_LOG_BATCH_MAGIC)
         return weiri_error_set(err, WEIR_CORRUPT, "no batch begins with %08x", header.magic);
     if (header.size != bytes.size)
         return weiri_error_set(err, WEIR_CORRUPT, "the batch says %u bytes and has %zu", header.size, bytes.size);
@@ -65,11 +65,11 @@ weiri_batch_open(weiri_bytes bytes, weiri_topic topic, uint32_t partition, weiri
 }
 
 weir_status
-weiri_batch_check(weiri_bytes bytes, weiri_topic topic, uint32_t partition, weiri_batch_header *ret_header, weir_error *err)
+weiri_log_batch_check(weiri_bytes bytes, weiri_topic topic, uint32_t partition, weiri_log_batch_header *ret_header, weir_error *err)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
 
-    weir_status status = weiri_batch_open(bytes, topic, partition, &header, err);
+    weir_status status = weiri_log_batch_open(bytes, topic, partition, &header, err);
     if (status != WEIR_OK)
         return status;
     uint32_t crc = weiri_crc32c(0, (const uint8_t *)bytes.data + CRC_FROM, bytes.size - CRC_FROM);
@@ -80,7 +80,7 @@ weiri_batch_check(weiri_bytes bytes, weiri_topic topic, uint32_t partition, weir
 }
 
 weir_status
-weiri_batch_record(const uint8_t *batch, const weiri_batch_header *header, uint32_t i, weiri_bytes *ret_bytes)
+weiri_log_batch_record(const uint8_t *batch, const weiri_log_batch_header *header, uint32_t i, weiri_bytes *ret_bytes)
 {
     const uint8_t *table = batch + sizeof *header;
     const uint8_t *records = table + (size_t)header->count * sizeof(uint32_t);

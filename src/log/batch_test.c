@@ -22,9 +22,9 @@ make_batch(void **state)
     weiri_staged_add(&append.topics[WEIRI_TOPIC_EVENTS], &record);
     record.payload = weiri_bytes_of("payload");
     weiri_staged_add(&append.topics[WEIRI_TOPIC_EVENTS], &record);
-    batch_size = weiri_batch_size(&append.topics[WEIRI_TOPIC_EVENTS]);
+    batch_size = weiri_log_batch_size(&append.topics[WEIRI_TOPIC_EVENTS]);
     assert_true(batch_size <= sizeof batch);
-    (void)weiri_batch_write(&append, WEIRI_TOPIC_EVENTS, 0x01020304, batch);
+    (void)weiri_log_batch_write(&append, WEIRI_TOPIC_EVENTS, 0x01020304, batch);
     return 0;
 }
 
@@ -36,11 +36,11 @@ free_batch(void **state)
 }
 
 static weir_status
-check(size_t size, weiri_batch_header *ret_header)
+check(size_t size, weiri_log_batch_header *ret_header)
 {
     weir_error err;
 
-    return weiri_batch_check((weiri_bytes){ batch, size }, WEIRI_TOPIC_EVENTS, 3, ret_header, &err);
+    return weiri_log_batch_check((weiri_bytes){ batch, size }, WEIRI_TOPIC_EVENTS, 3, ret_header, &err);
 }
 
 /* The bytes that docs/formats/log.md promises; the records are record.h's. */
@@ -64,7 +64,7 @@ test_the_bytes_are_those_of_format_1(void **state)
 static void
 test_every_changed_bit_is_noticed(void **state)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
 
     assert_int_equal(check(batch_size, &header), WEIR_OK);
     for (size_t bit = 0; bit < 8 * batch_size; bit++) {
@@ -78,7 +78,7 @@ test_every_changed_bit_is_noticed(void **state)
 static void
 test_a_cut_batch_is_noticed(void **state)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
 
     for (size_t size = 0; size < batch_size; size++)
         assert_int_equal(check(size, &header), WEIR_CORRUPT);
@@ -88,12 +88,12 @@ test_a_cut_batch_is_noticed(void **state)
 static void
 test_a_batch_of_another_place_is_refused(void **state)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
     weir_error err;
 
-    assert_int_equal(weiri_batch_check((weiri_bytes){ batch, batch_size }, WEIRI_TOPIC_EVENTS, 2, &header, &err), WEIR_CORRUPT);
+    assert_int_equal(weiri_log_batch_check((weiri_bytes){ batch, batch_size }, WEIRI_TOPIC_EVENTS, 2, &header, &err), WEIR_CORRUPT);
     assert_string_equal(err.text, "the batch belongs to topic 1, partition 3");
-    assert_int_equal(weiri_batch_check((weiri_bytes){ batch, batch_size }, WEIRI_TOPIC_COMMANDS, 3, &header, &err), WEIR_CORRUPT);
+    assert_int_equal(weiri_log_batch_check((weiri_bytes){ batch, batch_size }, WEIRI_TOPIC_COMMANDS, 3, &header, &err), WEIR_CORRUPT);
 }
 
 /* A writer gone wrong could sign nonsense: the checksum is right, and the table points outside. */
@@ -102,7 +102,7 @@ test_a_table_that_points_outside_is_never_followed(void **state)
 {
     static const uint32_t wrong[] = { 160, 1000, UINT32_MAX };
     weiri_chunk chunk = { 0 };
-    weiri_batch_header header;
+    weiri_log_batch_header header;
     weiri_record record;
     weir_status status;
     uint64_t offset;

@@ -44,7 +44,7 @@ weiri_staged_fini(weiri_staged *staged)
 bool
 weiri_chunk_next(weiri_chunk *chunk, weiri_record *ret_record, uint64_t *ret_offset, weir_status *ret_status)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
     weiri_bytes bytes;
 
     *ret_status = chunk->status;
@@ -53,7 +53,7 @@ weiri_chunk_next(weiri_chunk *chunk, weiri_record *ret_record, uint64_t *ret_off
     const uint8_t *batch = chunk->bytes.data + chunk->batch_at;
     memcpy(&header, batch, sizeof header);
     *ret_offset = header.base_offset + chunk->record_at;
-    weir_status status = weiri_batch_record(batch, &header, chunk->record_at, &bytes);
+    weir_status status = weiri_log_batch_record(batch, &header, chunk->record_at, &bytes);
     if (status == WEIR_OK)
         status = weiri_record_read(bytes, ret_record);
     if (status != WEIR_OK) {

@@ -74,7 +74,7 @@ test_each_mistake_is_told_with_its_line(void **state)
         { TABLE "-- on: testing.v1.Added\nSELECT 1;\n",
             "views/v.sql:4: the statement changes nothing: an 'on' inserts, updates or deletes" },
         { TABLE "-- on: testing.v1.Added\nCREATE TABLE u (a);\n",
-            "views/v.sql:4: CREATE u in an 'on': it only inserts, updates and deletes" },
+            "views/v.sql:4: a change of tables in an 'on': it only inserts, updates and deletes" },
         { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:_index, 1);\n",
             "views/v.sql:4: ':_index' is the number of an element: it needs '-- each: FIELD' above the statement" },
         { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:_kye, 1);\n",

@@ -56,7 +56,7 @@ append_size(const weiri_append *append)
 
     for (unsigned t = 0; t < WEIRI_TOPICS; t++) {
         if (append->topics[t].count > 0)
-            size += weiri_batch_size(&append->topics[t]);
+            size += weiri_log_batch_size(&append->topics[t]);
     }
     return size;
 }
@@ -75,11 +75,11 @@ put_append(weiri_embedded *e, MDB_txn *txn, const weiri_append *append)
             continue;
         weiri_assert(append->base[t] == vector->ends[t]); /* the writer counts its own offsets */
         weiri_embedded_key_write(key, t, append->partition, append->base[t]);
-        MDB_val k = { sizeof key, key }, v = { weiri_batch_size(staged), NULL };
+        MDB_val k = { sizeof key, key }, v = { weiri_log_batch_size(staged), NULL };
         int rc = mdb_put(txn, e->batches, &k, &v, MDB_RESERVE | MDB_NOOVERWRITE);
         if (rc != 0)
             return rc;
-        vector->crcs[t] = weiri_batch_write(append, t, vector->crcs[t], v.mv_data);
+        vector->crcs[t] = weiri_log_batch_write(append, t, vector->crcs[t], v.mv_data);
         vector->ends[t] += staged->count;
         atomic_fetch_add_explicit(&e->records, staged->count, memory_order_relaxed);
     }

@@ -167,7 +167,7 @@ static weir_status
 identity_make(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *txn, weir_error *err)
 {
     MDB_val k = { 8, (void *)(uintptr_t) "identity" }, v;
-    weiri_embedded_identity identity = { .format = WEIRI_BATCH_FORMAT, .created_ms = e->world->time_ms(e->world) };
+    weiri_embedded_identity identity = { .format = WEIRI_LOG_FORMAT, .created_ms = e->world->time_ms(e->world) };
     weiri_embedded_vector empty = { 0 };
     int rc = 0;
 
@@ -201,9 +201,9 @@ identity_read(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
     if (v.mv_size < 8 || memcmp(v.mv_data, magic, sizeof magic) != 0)
         return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", e->dir);
     memcpy(&found, v.mv_data, v.mv_size < sizeof found ? v.mv_size : sizeof found);
-    if (found.format > WEIRI_BATCH_FORMAT)
+    if (found.format > WEIRI_LOG_FORMAT)
         return weiri_error_set(
-            err, WEIR_INVALID, "%s was written by a newer weir (format %u, this one knows %d)", e->dir, found.format, WEIRI_BATCH_FORMAT);
+            err, WEIR_INVALID, "%s was written by a newer weir (format %u, this one knows %d)", e->dir, found.format, WEIRI_LOG_FORMAT);
     if (v.mv_size != sizeof found || found.crc != weiri_crc32c(0, &found, offsetof(weiri_embedded_identity, crc)) || found.id == 0 ||
         found.partitions == 0 || found.partitions > WEIRI_EMBEDDED_PARTITIONS_MOST || found.module[sizeof found.module - 1] != '\0')
         return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", e->dir);
@@ -227,7 +227,7 @@ static weir_status
 check_tail(weiri_embedded *e, MDB_cursor *cursor, uint32_t partition, const weiri_embedded_vector *vector, weir_error *err)
 {
     for (unsigned topic = 0; topic < WEIRI_TOPICS; topic++) {
-        weiri_batch_header header;
+        weiri_log_batch_header header;
         uint32_t crc = 0;
         uint64_t end = 0;
         MDB_val v;
@@ -236,7 +236,7 @@ check_tail(weiri_embedded *e, MDB_cursor *cursor, uint32_t partition, const weir
         if (rc != 0 && rc != MDB_NOTFOUND)
             return weiri_error_set(err, WEIR_IO, "%s: looking for the end: %s", e->dir, mdb_strerror(rc));
         if (rc == 0) {
-            weir_status status = weiri_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
+            weir_status status = weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
             if (status != WEIR_OK)
                 return weiri_embedded_where(err, status, topic, partition, vector->ends[topic]);
             crc = header.crc;

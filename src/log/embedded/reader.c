@@ -95,8 +95,8 @@ copy_batches(weiri_embedded *e, weiri_topic topic, uint32_t partition, uint64_t 
     weiri_embedded_key_write(place, topic, partition, 0);
     rc = weiri_embedded_seek(cursor, topic, partition, offset, &v);
     while (rc == 0) {
-        weiri_batch_header header;
-        if (weiri_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err) != WEIR_OK)
+        weiri_log_batch_header header;
+        if (weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err) != WEIR_OK)
             break;
         weiri_buffer_add(to, v.mv_data, v.mv_size);
         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
@@ -119,9 +119,9 @@ check_batches(weiri_chunk *chunk, weiri_topic topic, uint32_t partition, uint64_
     size_t at = 0;
 
     while (at < chunk->bytes.size) {
-        weiri_batch_header header;
+        weiri_log_batch_header header;
         memcpy(&header, chunk->bytes.data + at, sizeof header);
-        status = weiri_batch_check((weiri_bytes){ chunk->bytes.data + at, header.size }, topic, partition, &header, err);
+        status = weiri_log_batch_check((weiri_bytes){ chunk->bytes.data + at, header.size }, topic, partition, &header, err);
         if (status != WEIR_OK)
             break;
         if (at == 0 ? header.base_offset > offset || offset - header.base_offset >= header.count : header.base_offset != next) {
@@ -165,7 +165,7 @@ weir_status
 weiri_embedded_checksum(weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err)
 {
     weiri_embedded *e = (weiri_embedded *)log;
-    weiri_batch_header header;
+    weiri_log_batch_header header;
     weir_status status;
     MDB_txn *txn;
     MDB_cursor *cursor;
@@ -189,7 +189,7 @@ weiri_embedded_checksum(weiri_log *log, weiri_topic topic, uint32_t partition, u
     } else if (rc != 0) {
         status = read_failed(err, topic, partition, offset - 1, rc);
     } else {
-        status = weiri_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
+        status = weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
         if (status != WEIR_OK)
             status = weiri_embedded_where(err, status, topic, partition, offset - 1);
         else if (offset - 1 - header.base_offset >= header.count)

@@ -105,7 +105,7 @@ copy_next(verification *v, uint64_t from, uint64_t *ret_base)
 }
 
 static void
-check_place(verification *v, uint64_t base, const weiri_batch_header *header)
+check_place(verification *v, uint64_t base, const weiri_log_batch_header *header)
 {
     if (header->base_offset != base)
         fault(v, base, "the batch says that it begins at %" PRIu64, header->base_offset);
@@ -128,14 +128,14 @@ check_place(verification *v, uint64_t base, const weiri_batch_header *header)
 }
 
 static weir_status
-check_records(verification *v, uint64_t base, const weiri_batch_header *header, weir_error *err)
+check_records(verification *v, uint64_t base, const weiri_log_batch_header *header, weir_error *err)
 {
     bool answers = v->topic == WEIRI_TOPIC_EVENTS || v->topic == WEIRI_TOPIC_OUTCOMES;
 
     for (uint32_t i = 0; i < header->count; i++) {
         weiri_record record;
         weiri_bytes bytes;
-        if (weiri_batch_record(v->batch.data, header, i, &bytes) != WEIR_OK || weiri_record_read(bytes, &record) != WEIR_OK) {
+        if (weiri_log_batch_record(v->batch.data, header, i, &bytes) != WEIR_OK || weiri_record_read(bytes, &record) != WEIR_OK) {
             fault(v, base + i, "the record can't be read, though its batch's checksum is right");
             weiri_history_damage(&v->history, v->topic, base + i);
             continue;
@@ -154,12 +154,12 @@ check_records(verification *v, uint64_t base, const weiri_batch_header *header, 
 static weir_status
 check_batch(verification *v, uint64_t base, weir_error *err)
 {
-    weiri_batch_header header;
+    weiri_log_batch_header header;
     weir_error words;
 
     v->report.batches++;
     v->report.bytes += v->batch.size;
-    if (weiri_batch_check(weiri_buffer_bytes(&v->batch), v->topic, v->partition, &header, &words) != WEIR_OK) {
+    if (weiri_log_batch_check(weiri_buffer_bytes(&v->batch), v->topic, v->partition, &header, &words) != WEIR_OK) {
         v->report.damaged++;
         fault(v, base, "%s", words.text);
         weiri_history_damage(&v->history, v->topic, base);
