@@ -86,17 +86,20 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
 static weir_status
 open_views(weiri_service *service, const char *views_dir, const weiri_settings *settings, weiri_problems *problems, weir_error *err)
 {
+    weiri_buffer dir = { 0 };
+    weiri_buffer_print(&dir, "%s/views", service->dir);
     weiri_views_config config = {
         .schema = service->schema,
         .files = views_dir,
         .log = service->log,
-        .dir = service->dir,
+        .dir = weiri_buffer_text(&dir),
         .world = service->world,
         .query_ms = (uint32_t)weiri_settings_number(settings, "query.timeout"),
         .result_rows = (uint32_t)weiri_settings_number(settings, "query.rows"),
     };
 
     weiri_views_load(&config, &service->views, problems);
+    weiri_buffer_fini(&dir);
     if (service->views == NULL)
         return weiri_problems_status(problems, err);
     return weiri_views_open(service->views, err);
