@@ -123,11 +123,7 @@ find_query(const weiri_view_file *file, const char *name, weir_error *err)
 /* The value of one parameter, from the arguments or its default. */
 static weir_status
 read_parameter(const weiri_view_query *query, const weiri_parameter *parameter, const weiri_argument *arguments, size_t n,
-<<<<<<< HEAD
     weiri_arena *arena, weiri_value *ret_value, weir_error *err)
-=======
-    weiri_arena *scratch, weiri_value *ret_value, weir_error *err)
->>>>>>> main
 {
     const char *type = weiri_parameter_type_names[parameter->type], *text = NULL;
 

@@ -70,11 +70,7 @@ is_absent(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field
 }
 
 static weiri_value
-<<<<<<< HEAD
 time_value(int64_t ms, weiri_time_part part, weiri_arena *arena)
-=======
-time_value(int64_t ms, weiri_time_part part, weiri_arena *scratch)
->>>>>>> main
 {
     char *text;
 
@@ -86,17 +82,10 @@ time_value(int64_t ms, weiri_time_part part, weiri_arena *scratch)
     case WEIRI_TIME_DAY:
         return weiri_value_integer(weiri_moment_floor(ms, WEIRI_DAY_MS));
     case WEIRI_TIME_DATE:
-<<<<<<< HEAD
         text = weiri_arena_take(arena, WEIRI_MOMENT_SIZE);
         return weiri_value_text(text, weiri_moment_date(ms, text));
     case WEIRI_TIME_TEXT:
         text = weiri_arena_take(arena, WEIRI_MOMENT_SIZE);
-=======
-        text = weiri_arena_take(scratch, WEIRI_MOMENT_SIZE);
-        return weiri_value_text(text, weiri_moment_date(ms, text));
-    case WEIRI_TIME_TEXT:
-        text = weiri_arena_take(scratch, WEIRI_MOMENT_SIZE);
->>>>>>> main
         return weiri_value_text(text, weiri_moment_text(ms, text));
     case WEIRI_TIME_WHOLE:
         break;
@@ -105,21 +94,13 @@ time_value(int64_t ms, weiri_time_part part, weiri_arena *scratch)
 }
 
 static weiri_value
-<<<<<<< HEAD
 enum_value(const ProtobufCEnumDescriptor *descriptor, int number, weiri_arena *arena)
-=======
-enum_value(const ProtobufCEnumDescriptor *descriptor, int number, weiri_arena *scratch)
->>>>>>> main
 {
     const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(descriptor, number);
 
     if (value != NULL)
         return weiri_value_text(value->name, strlen(value->name));
-<<<<<<< HEAD
     char *digits = weiri_arena_take(arena, 12); /* a newer sender's */
-=======
-    char *digits = weiri_arena_take(scratch, 12); /* a newer sender's */
->>>>>>> main
     return weiri_value_text(digits, (size_t)snprintf(digits, 12, "%d", number));
 }
 
@@ -135,11 +116,7 @@ unsigned_value(const ProtobufCFieldDescriptor *field, uint64_t number, weiri_val
 
 /* The value at `at`: a field of a message, or an element of a repeated one. */
 static weir_status
-<<<<<<< HEAD
 value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_binding *binding, weiri_arena *arena, weiri_value *ret_value,
-=======
-value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_binding *binding, weiri_arena *scratch, weiri_value *ret_value,
->>>>>>> main
     weir_error *err)
 {
     const ProtobufCBinaryData *bytes = at;

@@ -6,26 +6,16 @@
 #include "message/json_write.h"
 
 static weiri_bytes
-<<<<<<< HEAD
 into_arena(weiri_buffer *text, weiri_arena *arena)
 {
     weiri_bytes copy = { weiri_arena_text(arena, weiri_buffer_bytes(text)), text->size };
-=======
-into_scratch(weiri_buffer *text, weiri_arena *scratch)
-{
-    weiri_bytes copy = { weiri_arena_text(scratch, weiri_buffer_bytes(text)), text->size };
->>>>>>> main
 
     weiri_buffer_fini(text);
     return copy;
 }
 
 weiri_bytes
-<<<<<<< HEAD
 weiri_binding_json(const ProtobufCMessage *message, weiri_arena *arena)
-=======
-weiri_binding_json(const ProtobufCMessage *message, weiri_arena *scratch)
->>>>>>> main
 {
     weiri_buffer text = { 0 };
 
@@ -34,11 +24,7 @@ weiri_binding_json(const ProtobufCMessage *message, weiri_arena *scratch)
 }
 
 weiri_bytes
-<<<<<<< HEAD
 weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *arena)
-=======
-weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *scratch)
->>>>>>> main
 {
     weiri_buffer text = { 0 };
 

@@ -163,11 +163,7 @@ check_parameter(reader *r, const weiri_view_query *query, const weiri_parameter 
 {
     static const char *const taken[] = { "select", "order", "limit", "offset" };
     weiri_value value;
-<<<<<<< HEAD
     weiri_arena arena = { 0 };
-=======
-    weiri_arena scratch = { 0 };
->>>>>>> main
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(parameter->name, taken[i]) == 0)
@@ -179,11 +175,7 @@ check_parameter(reader *r, const weiri_view_query *query, const weiri_parameter 
     if (parameter->has_default && !parameter->default_null && !weiri_value_read(parameter->type, parameter->fallback, &arena, &value))
         weiri_problems_add(r->problems, r->file, r->line, "the default of '%s' is no %s: '%s'", parameter->name,
             weiri_parameter_type_names[parameter->type], parameter->fallback);
-<<<<<<< HEAD
     weiri_arena_fini(&arena);
-=======
-    weiri_arena_fini(&scratch);
->>>>>>> main
 }
 
 static bool

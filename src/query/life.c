@@ -192,11 +192,7 @@ fini_view(weiri_view *view)
     if (view->store != NULL)
         view->store->ops->close(view->store);
     weiri_chunk_fini(&view->chunk);
-<<<<<<< HEAD
     weiri_arena_fini(&view->arena);
-=======
-    weiri_arena_fini(&view->scratch);
->>>>>>> main
     weiri_signal_fini(&view->left);
     weiri_signal_fini(&view->moved);
     weiri_lock_fini(&view->doors);

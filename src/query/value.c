@@ -29,15 +29,9 @@ read_hex(const char *text, uint8_t *to, size_t *ret_size)
 }
 
 static bool
-<<<<<<< HEAD
 read_bytes(const char *text, weiri_arena *arena, weiri_value *ret_value)
 {
     uint8_t *to = weiri_arena_take(arena, weiri_base64_room(strlen(text)));
-=======
-read_bytes(const char *text, weiri_arena *scratch, weiri_value *ret_value)
-{
-    uint8_t *to = weiri_arena_take(scratch, weiri_base64_room(strlen(text)));
->>>>>>> main
     size_t size;
 
     if (text[0] == '\\' && text[1] == 'x') {
@@ -51,11 +45,7 @@ read_bytes(const char *text, weiri_arena *scratch, weiri_value *ret_value)
 }
 
 bool
-<<<<<<< HEAD
 weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *arena, weiri_value *ret_value)
-=======
-weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *scratch, weiri_value *ret_value)
->>>>>>> main
 {
     weiri_bytes bytes = weiri_bytes_of(text);
     weiri_value value = { .kind = WEIRI_VALUE_INTEGER };
