@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "base/hash.h"
 #include "base/memory.h"
+#include "cli/client.h"
 #include "cli/output.h"
 
 typedef struct weiri_load_item {
@@ -118,14 +119,11 @@ static void
 not_a_command(weiri_load_sender *sender, weiri_load_item *item, const json_t *reply, replies *r)
 {
     const char *words = json_string_value(json_object_get(reply, "detail"));
-    int skip = 0;
 
-    if (words != NULL && sscanf(words, "line %*u: %n", &skip) == 0 && skip > 0) /* the engine counts lines of the request */
-        words += skip;
     item->decided = true; /* it never came into the log: the chain passes it by */
     r->decided++;
     sender->tally.unreadable++;
-    sender->door.unreadable(sender->door.user, item->line, words == NULL ? "refused" : words);
+    sender->door.unreadable(sender->door.user, item->line, words == NULL ? "refused" : weiri_problem_words(words));
 }
 
 static weir_status

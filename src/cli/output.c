@@ -43,7 +43,7 @@ weiri_output_add_value(weiri_buffer *to, const json_t *value)
         weiri_output_add_safe(to, (weiri_bytes){ json_string_value(value), json_string_length(value) });
         return;
     }
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     weiri_output_add_safe(to, weiri_bytes_of(text));
     free(text);
 }

@@ -77,9 +77,7 @@ find_type(const weir_engine *engine, const ProtobufCMessage *command, const weir
     const weiri_type *type = weiri_schema_find(engine->schema, weiri_bytes_of(d->name));
 
     if (type == NULL || type->kind != WEIRI_TYPE_COMMAND)
-        return weiri_schema_look_up(engine->schema, WEIRI_TYPE_COMMAND, d->name, ret_type, err) == WEIR_OK
-                   ? weiri_error_set(err, WEIR_INVALID, "%s is no command of module %s", d->name, engine->module->name)
-                   : weiri_error_set(err, WEIR_INVALID, "%s", err->text);
+        return weiri_error_set(err, WEIR_INVALID, "%s is no command of module %s", d->name, engine->module->name);
     if (type->descriptor != d)
         return weiri_error_set(err, WEIR_INVALID, "%s comes from another copy of its generated code than the module's", d->name);
     *ret_type = type;
@@ -125,7 +123,7 @@ weir_submit(weir_engine *engine, const ProtobufCMessage *command, const weir_sub
     const weir_submission *given = submission != NULL ? submission : &nothing;
     char made[WEIRI_ID_MOST + 1];
     weiri_packed packed = { 0 };
-    const weiri_type *type;
+    const weiri_type *type = NULL;
     weir_error why;
     const char *code;
 
