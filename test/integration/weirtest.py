@@ -16,6 +16,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("WEIR_TEST_BUILD", TOP / "build"))
 WEIR = BUILD / "weir"
 SHOP = BUILD / "examples/shop/shop.so"
+MODULES = BUILD / "test/modules"
+TOOLS = BUILD / "test/tools"
 SHOP_DATA = TOP / "examples/shop/data"
 
 
@@ -118,3 +120,54 @@ class Case(unittest.TestCase):
         client = Client(server.port)
         self.addCleanup(client.close)
         return client
+
+    def assert_words(self, said, *words):
+        for word in words:
+            self.assertIn(str(word), said)
+
+    def assert_problem(self, reply, status, code, *words):
+        """The reply is an RFC 9457 problem with this status and code (None: HTTP's own), and these words in its detail."""
+        got, headers, body = reply
+        self.assertEqual(got, status, body)
+        self.assertEqual(headers["Content-Type"], "application/problem+json")
+        self.assertEqual(body["status"], status)
+        self.assertEqual(body["type"], "about:blank" if code is None else f"urn:weir:problem:{code}")
+        self.assertEqual(body.get("code"), code)
+        self.assertTrue(body["title"])
+        self.assert_words(body["detail"], *words)
+        return body
+
+    def assert_fails(self, status, arguments, *words, **options):
+        """The command line ends with this exit status and says these words to stderr."""
+        run = weir(*arguments, check=status, **options)
+        self.assert_words(run.stderr, *words)
+        return run
+
+
+class ServerCase(Case):
+    """Tests that share one running server and leave its aggregates alone: each takes keys of its own."""
+    module, arguments = SHOP, ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.home = pathlib.Path(tempfile.mkdtemp(prefix="weir-"))
+        cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
+        cls.server = Server(cls.home / "data", cls.module, *cls.arguments).start()
+        cls.addClassCleanup(cls.server.stop)
+
+    def setUp(self):
+        super().setUp()
+        self.http = self.client(self.server)
+        self.key = self.id().rsplit(".", 1)[1]
+
+    def post(self, kind, fields, **headers):
+        """A command as JSON; a header's name is written with _ for -."""
+        body = fields if isinstance(fields, (str, bytes)) else json.dumps(fields)
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.request("POST", f"/commands/{kind}", body, {"Content-Type": "application/json", **headers})
+
+    def receive(self, quantity="5", **headers):
+        return self.post("shop.v1.ReceiveStock", {"sku": self.key, "quantity": quantity}, **headers)
+
+    def url(self):
+        return "--url", self.server.url
