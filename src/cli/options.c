@@ -96,6 +96,8 @@ unknown_option(const weiri_cli *cli, const char *name, size_t size, weir_error *
         weiri_nearest_offer(&nearest, typo, row->name);
     if (nearest.word != NULL)
         (void)snprintf(hint, sizeof hint, "; did you mean '--%s'?", nearest.word);
+    else
+        (void)snprintf(hint, sizeof hint, "; `weir %s --help` lists them", cli->command->name);
     weir_status status = weiri_error_set(err, WEIR_INVALID, "there is no option '--%.60s'%s", typo, hint);
     weiri_release(typo);
     return status;

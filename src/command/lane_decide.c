@@ -184,8 +184,11 @@ handle_command(weiri_lane *lane, weiri_subject *s)
         return;
     if (request->expect && request->expected_version != s->version) {
         char text[96];
-        (void)snprintf(text, sizeof text, "the aggregate is at version %llu, not %llu", (unsigned long long)s->version,
-            (unsigned long long)request->expected_version);
+        if (request->expected_version == 0)
+            (void)snprintf(text, sizeof text, "the aggregate exists already, at version %llu", (unsigned long long)s->version);
+        else
+            (void)snprintf(text, sizeof text, "the aggregate is at version %llu, not %llu", (unsigned long long)s->version,
+                (unsigned long long)request->expected_version);
         const weiri_ending end = { WEIRI_OUTCOME_CONFLICT, WEIR_CONFLICT, "", text, .moves = true };
         (void)weiri_lane_end(lane, s, &end);
         lane->counted.conflicts++;

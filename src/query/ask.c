@@ -58,19 +58,39 @@ ask(weiri_view *view, weiri_question *question, const weiri_freshness *freshness
     return WEIR_OK;
 }
 
+/* How a refusal goes on: with the nearest name, or, when none is near, with those that there are. */
+static void
+add_names(const weiri_nearest *nearest, const char *name, weiri_buffer *names)
+{
+    if (nearest->word == NULL)
+        weiri_buffer_print(names, "%s%s", names->size == 0 ? "; it has " : ", ", name);
+}
+
+static weir_status
+no_such(const char *view, const char *what, const char *name, const weiri_nearest *nearest, weiri_buffer *names, weir_error *err)
+{
+    char hint[128];
+    const char *rest = nearest->word != NULL ? weiri_nearest_hint(nearest, hint, sizeof hint) : weiri_buffer_text(names);
+    weir_status status = weiri_error_set(err, WEIR_NOT_FOUND, "view %s has no %s '%s'%.200s", view, what, name, rest);
+
+    weiri_buffer_fini(names);
+    return status;
+}
+
 static const weiri_relation *
 find_table(const weiri_view_file *file, const char *name, weir_error *err)
 {
     weiri_nearest nearest = { 0 };
-    char hint[128];
+    weiri_buffer names = { 0 };
 
     for (size_t i = 0; i < file->tables_n; i++) {
         if (strcmp(file->tables[i].name, name) == 0)
             return &file->tables[i];
         weiri_nearest_offer(&nearest, name, file->tables[i].name);
     }
-    (void)weiri_error_set(
-        err, WEIR_NOT_FOUND, "view %s has no table '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    for (size_t i = 0; i < file->tables_n; i++)
+        add_names(&nearest, file->tables[i].name, &names);
+    (void)no_such(file->name, "table", name, &nearest, &names, err);
     return NULL;
 }
 
@@ -108,15 +128,16 @@ static const weiri_view_query *
 find_query(const weiri_view_file *file, const char *name, weir_error *err)
 {
     weiri_nearest nearest = { 0 };
-    char hint[128];
+    weiri_buffer names = { 0 };
 
     for (size_t i = 0; i < file->queries_n; i++) {
         if (strcmp(file->queries[i].name, name) == 0)
             return &file->queries[i];
         weiri_nearest_offer(&nearest, name, file->queries[i].name);
     }
-    (void)weiri_error_set(
-        err, WEIR_NOT_FOUND, "view %s has no query '%s'%s", file->name, name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+    for (size_t i = 0; i < file->queries_n; i++)
+        add_names(&nearest, file->queries[i].name, &names);
+    (void)no_such(file->name, "query", name, &nearest, &names, err);
     return NULL;
 }
 

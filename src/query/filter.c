@@ -320,6 +320,9 @@ add_order(compiler *c, const char *text, size_t size)
     if (!descending)
         (void)take_suffix(text, &size, ".asc");
     weir_status status = find_column(c, text, size, &column);
+    if (status != WEIR_OK && memchr(text, '.', size) != NULL)
+        return weiri_error_set(c->err, WEIR_INVALID,
+            "order=%.*s: an order is COLUMN, COLUMN.asc or COLUMN.desc, and .nullsfirst or .nullslast", (int)(size < 60 ? size : 60), text);
     if (status != WEIR_OK)
         return status;
     weiri_buffer_add_text(&c->order, c->order.size == 0 ? " ORDER BY " : ", ");

@@ -118,7 +118,7 @@ test_order_limit_and_columns(void **state)
         { "v.t", "limit=-1", "invalid: 'limit' is a number of rows, not '-1'" },
         { "v.t", "limit=1&limit=2", "invalid: 'limit' is given twice" },
         { "v.t", "order=", "invalid: 'order' is a list of columns: one of them is empty" },
-        { "v.t", "order=n.down", "invalid: table t has no column 'n.down'" },
+        { "v.t", "order=n.down", "invalid: order=n.down: an order is COLUMN, COLUMN.asc or COLUMN.desc, and .nullsfirst or .nullslast" },
         { "v.t", "select=a,", "invalid: 'select' is a list of columns: one of them is empty" },
         { "v.odd \" name", "select=a \" b", "" },
     };
@@ -136,10 +136,10 @@ test_what_is_wrong_is_named_with_the_nearest(void **state)
 {
     static const expectation list[] = {
         { "w.t", "", "not-found: no view 'w'" },
-        { "v.tt", "", "not-found: view v has no table 'tt'" },
+        { "v.tt", "", "not-found: view v has no table 'tt'; it has odd \" name, t" },
         { "v:belo", "", "not-found: view v has no query 'belo'; did you mean 'below'?" },
-        { "v.weir_position", "", "not-found: view v has no table 'weir_position'" },
-        { "v.sqlite_schema", "", "not-found: view v has no table 'sqlite_schema'" },
+        { "v.weir_position", "", "not-found: view v has no table 'weir_position'; it has odd \" name, t" },
+        { "v.sqlite_schema", "", "not-found: view v has no table 'sqlite_schema'; it has odd \" name, t" },
         { "v.t", "nn=eq.1", "invalid: table t has no column 'nn'; did you mean 'any'?" },
         { "v.t", "n=eqq.1", "invalid: 'n=eqq.1': no operator 'eqq' (eq neq gt gte lt lte like in is); did you mean 'eq'?" },
         { "v.t", "n=5", "invalid: 'n=5': a filter is an operator and a value, as in 'n=eq.5'" },

@@ -27,7 +27,7 @@ class Refused(ServerCase):
 
     def test_another_version_is_a_conflict_that_says_which(self):
         self.receive()
-        for headers, words in (({"If_Match": '"9"'}, "is at version 1, not 9"), ({"If_None_Match": "*"}, "version 1")):
+        for headers, words in (({"If_Match": '"9"'}, "is at version 1, not 9"), ({"If_None_Match": "*"}, "exists already, at version 1")):
             reply = self.receive(**headers)
             body = self.assert_problem(reply, 412, "conflict", words)
             self.assertEqual((body["version"], reply[1]["ETag"]), (1, '"1"'))

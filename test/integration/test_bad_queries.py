@@ -25,7 +25,7 @@ class Queries(ServerCase):
     def test_filters_are_told_what_is_wrong_with_them(self):
         for query, words in (("onhand=eq.3", "no column 'onhand'; did you mean 'on_hand'?"), ("on_hand=foo.3", "no operator 'foo' (eq neq"),
                              ("on_hand=3", "operator"), ("on_hand=lt.abc", "'on_hand' is INTEGER: 'abc'"), ("order=on_hnd", "'on_hand'"),
-                             ("order=on_hand.down", "'down'"), ("limit=x", "limit"), ("limit=-1", "limit"), ("select=skuu", "'sku'")):
+                             ("order=on_hand.down", "order=on_hand.down: an order is COLUMN"), ("limit=x", "limit"), ("limit=-1", "limit"), ("select=skuu", "'sku'")):
             with self.subTest(query):
                 self.assert_problem(self.http.get(f"{STOCK}?{query}"), 400, "invalid", words)
         self.assert_fails(2, ("view", "rows", "stock.stock", "onhand=eq.3", *self.url()), "did you mean 'on_hand'?")
