@@ -263,6 +263,14 @@ weiri_problem_exit(int http, const json_t *problem, weir_error *err)
     return weiri_answer_row_of(status, code == NULL ? "" : code)->exit;
 }
 
+const char *
+weiri_problem_words(const char *words)
+{
+    int skip = 0;
+
+    return sscanf(words, "line %*u: %n", &skip) == 0 && skip > 0 ? words + skip : words;
+}
+
 int
 weiri_answer_exit(const weiri_answer *answer, weir_error *err)
 {
@@ -280,27 +288,35 @@ weiri_client_fail(const weiri_cli *cli, const weir_error *err)
 }
 
 int
+weiri_answer_json(const weiri_cli *cli, weiri_answer *answer, const char *from, json_t **ret_json)
+{
+    weir_error err;
+
+    if (answer->http >= 300) {
+        int exit_code = weiri_answer_exit(answer, &err);
+        if (cli->json && answer->body.size > 0)
+            fprintf(cli->out, "%s\n", weiri_buffer_text(&answer->body));
+        return weiri_cli_fail(cli, exit_code, "%s", err.text);
+    }
+    json_t *json = json_loadb((const char *)answer->body.data, answer->body.size, JSON_DECODE_ANY, NULL);
+    if (json == NULL)
+        return weiri_cli_fail(cli, WEIRI_EXIT_UNREACHABLE, "what answers at %s is not weir", from);
+    *ret_json = json;
+    return 0;
+}
+
+int
 weiri_client_json(const weiri_cli *cli, weiri_client *client, const weiri_client_request *request, weiri_answer *answer, json_t **ret_json)
 {
     weiri_answer own = { 0 };
     weiri_answer *to = answer == NULL ? &own : answer;
     weir_error err;
-    int exit_code = 0;
+    int exit_code;
 
     if (weiri_client_call(client, request, to, &err) != WEIR_OK)
         exit_code = weiri_client_fail(cli, &err);
-    else if (to->http >= 300) {
-        exit_code = weiri_answer_exit(to, &err);
-        if (cli->json && to->body.size > 0)
-            fprintf(cli->out, "%s\n", weiri_buffer_text(&to->body));
-        (void)weiri_cli_fail(cli, exit_code, "%s", err.text);
-    } else {
-        json_t *json = json_loadb((const char *)to->body.data, to->body.size, JSON_DECODE_ANY, NULL);
-        if (json == NULL)
-            exit_code = weiri_cli_fail(cli, WEIRI_EXIT_UNREACHABLE, "what answers at %s is not weir", client->url);
-        else
-            *ret_json = json;
-    }
+    else
+        exit_code = weiri_answer_json(cli, to, client->url, ret_json);
     weiri_answer_fini(&own);
     return exit_code;
 }

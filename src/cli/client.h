@@ -45,8 +45,12 @@ int weiri_answer_exit(const weiri_answer *answer, weir_error *err);
 /* The same for one problem object with its HTTP status. */
 int weiri_problem_exit(int http, const json_t *problem, weir_error *err);
 
-/* GET `path`, or any request, and its JSON. 0 and *ret_json (for json_decref), or an exit code with the words told. `answer`: for its headers;
- * may be NULL. */
+/* The words of a problem without "line N: " of the request: a sender has lines of its own. */
+const char *weiri_problem_words(const char *words);
+
+/* The JSON of an answer: 0 and *ret_json (for json_decref), or an exit code with the words told. `from`: whom it is of. */
+int weiri_answer_json(const weiri_cli *cli, weiri_answer *answer, const char *from, json_t **ret_json);
+/* A request and that. `answer`: for its body and headers; may be NULL. */
 int weiri_client_json(
     const weiri_cli *cli, weiri_client *client, const weiri_client_request *request, weiri_answer *answer, json_t **ret_json);
 

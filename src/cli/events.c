@@ -2,14 +2,14 @@
  * weir events: the event stream, from a position on, and following it. Thread: the main thread. */
 #include <time.h>
 #include "base/text.h"
-#include "cli/client.h"
+#include "cli/offline.h"
 #include "cli/output.h"
 
 enum { PAGE = 1000, POLL_MS = 300 };
 
 typedef struct stream {
     const weiri_cli *cli;
-    weiri_client *client;
+    weiri_cli_door door;
     weiri_buffer types; /* comma separated */
     char after[1700];   /* the position to go on from */
     uint64_t left;      /* of --limit */
@@ -57,16 +57,12 @@ tell_lines(stream *s, weiri_buffer *body)
     return n;
 }
 
-/* One page. Returns an exit code. */
-static int
-read_page(stream *s, uint64_t *ret_n)
+static weir_status
+ask_engine(stream *s, uint64_t limit, weiri_answer *answer, weir_error *err)
 {
     weiri_buffer path = { 0 };
-    weiri_answer answer = { 0 };
-    weir_error err;
-    int exit_code = 0;
 
-    weiri_buffer_print(&path, "/events?limit=%llu", (unsigned long long)(s->left < PAGE ? s->left : PAGE));
+    weiri_buffer_print(&path, "/events?limit=%llu", (unsigned long long)limit);
     if (s->types.size > 0) {
         weiri_buffer_add_text(&path, "&types=");
         weiri_client_add_encoded(&path, weiri_buffer_bytes(&s->types));
@@ -76,7 +72,36 @@ read_page(stream *s, uint64_t *ret_n)
         weiri_client_add_encoded(&path, weiri_bytes_of(s->after));
     }
     const weiri_client_request request = { .path = weiri_buffer_text(&path) };
-    if (weiri_client_call(s->client, &request, &answer, &err) != WEIR_OK)
+    weir_status status = weiri_client_call(s->door.client, &request, answer, err);
+    weiri_buffer_fini(&path);
+    return status;
+}
+
+static void
+ask_directory(stream *s, uint64_t limit, weiri_answer *answer)
+{
+    weiri_reply reply = { 0 };
+
+    weiri_offline_events(
+        s->door.offline, s->types.size > 0 ? weiri_buffer_text(&s->types) : NULL, s->after[0] != '\0' ? s->after : NULL, limit, &reply);
+    weiri_answer_take(answer, &reply);
+}
+
+/* One page. Returns an exit code. */
+static int
+read_page(stream *s, uint64_t *ret_n)
+{
+    uint64_t limit = s->left < PAGE ? s->left : PAGE;
+    weiri_answer answer = { 0 };
+    weir_status status = WEIR_OK;
+    weir_error err;
+    int exit_code = 0;
+
+    if (s->door.offline != NULL)
+        ask_directory(s, limit, &answer);
+    else
+        status = ask_engine(s, limit, &answer, &err);
+    if (status != WEIR_OK)
         exit_code = weiri_client_fail(s->cli, &err);
     else if (answer.http != 200) {
         exit_code = weiri_answer_exit(&answer, &err);
@@ -87,7 +112,6 @@ read_page(stream *s, uint64_t *ret_n)
             (void)snprintf(s->after, sizeof s->after, "%s", answer.position);
     }
     weiri_answer_fini(&answer);
-    weiri_buffer_fini(&path);
     return exit_code;
 }
 
@@ -131,15 +155,12 @@ run(weiri_cli *cli)
     weir_status status = weiri_cli_number(cli, "limit", UINT64_MAX, 1, UINT64_MAX, &s.left, &err);
     if (status == WEIR_OK && after != NULL && strlen(after) >= sizeof s.after)
         status = weiri_error_set(&err, WEIR_INVALID, "--after: that is no position");
-    if (status == WEIR_OK)
-        status = weiri_client_new(cli, &s.client, &err);
-    if (status != WEIR_OK)
-        exit_code = weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
-    else {
+    exit_code = status == WEIR_OK ? weiri_cli_door_open(cli, &s.door) : weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
+    if (exit_code == 0) {
         (void)snprintf(s.after, sizeof s.after, "%s", after == NULL ? "" : after);
         exit_code = read_stream(&s);
     }
-    weiri_client_free(s.client);
+    weiri_cli_door_close(&s.door);
     weiri_buffer_fini(&s.types);
     return exit_code;
 }
@@ -149,6 +170,8 @@ static const weiri_cli_option options[] = {
     { "after", 0, "POSITION", "from behind this position (P=N,P=N)" },
     { "follow", 0, NULL, "wait for more" },
     { "limit", 0, "N", "at most so many" },
+    { "dir", 0, "DIR", "from this data directory instead of a running engine" },
+    { "module", 0, "MODULE.so", "with --dir: the module, which knows the events' fields" },
     { NULL, 0, NULL, NULL },
 };
 

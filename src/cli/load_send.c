@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "base/hash.h"
 #include "base/memory.h"
+#include "cli/client.h"
 #include "cli/output.h"
 
 typedef struct weiri_load_item {
@@ -118,14 +119,11 @@ static void
 not_a_command(weiri_load_sender *sender, weiri_load_item *item, const json_t *reply, replies *r)
 {
     const char *words = json_string_value(json_object_get(reply, "detail"));
-    int skip = 0;
 
-    if (words != NULL && sscanf(words, "line %*u: %n", &skip) == 0 && skip > 0) /* the engine counts lines of the request */
-        words += skip;
     item->decided = true; /* it never came into the log: the chain passes it by */
     r->decided++;
     sender->tally.unreadable++;
-    sender->door.unreadable(sender->door.user, item->line, words == NULL ? "refused" : words);
+    sender->door.unreadable(sender->door.user, item->line, words == NULL ? "refused" : weiri_problem_words(words));
 }
 
 static weir_status
@@ -269,7 +267,8 @@ weiri_load_sender_flush(weiri_load_sender *sender, weir_error *err)
                        : weiri_error_set(err, WEIR_BUSY, "line %" PRIu64 " is refused as a gap again and again", sender->items[0].line);
         if (status != WEIR_OK || r.decided == 0) {
             int64_t pause_ms = retry_after_s > 0 ? retry_after_s * (int64_t)1000 : (int64_t)25 << tries;
-            sender->door.pause(sender->door.user, pause_ms < WEIRI_LOAD_PAUSE_MOST_MS ? pause_ms : WEIRI_LOAD_PAUSE_MOST_MS);
+            sender->door.pause(sender->door.user, pause_ms < WEIRI_LOAD_PAUSE_MOST_MS ? pause_ms : WEIRI_LOAD_PAUSE_MOST_MS,
+                status != WEIR_OK ? err->text : "a gap that does not close");
         }
     }
     return WEIR_OK;

@@ -43,7 +43,7 @@ weiri_output_add_value(weiri_buffer *to, const json_t *value)
         weiri_output_add_safe(to, (weiri_bytes){ json_string_value(value), json_string_length(value) });
         return;
     }
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     weiri_output_add_safe(to, weiri_bytes_of(text));
     free(text);
 }
@@ -194,6 +194,7 @@ weiri_output_table(FILE *to, FILE *talk, const json_t *rows, const char *const *
     if (t->n > 0 && json_array_size(rows) > 0)
         print_row(to, t, NULL);
     json_array_foreach(rows, i, row) print_row(to, t, row);
+    (void)fflush(to); /* so that on a terminal the count stands below */
     if (talk != NULL)
         fprintf(talk, "(%zu row%s)\n", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s");
     weiri_release(t);

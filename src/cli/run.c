@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "cli/cli.h"
 #include "cli/run.h"
-#include "engine/module.h"
+#include "cli/offline.h"
 #include "engine/service.h"
 #include "http/server.h"
 
@@ -25,8 +25,7 @@ start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *er
     if (status == WEIR_OK) {
         const char *views = weiri_settings_text(&r->settings, "views");
         views = views[0] == '\0' ? NULL : views;
-        status = cli->linked != NULL ? weiri_module_linked(cli->linked, views, &r->module, err)
-                                     : weiri_module_load(cli->module_path, views, &r->module, err);
+        status = weiri_cli_module(cli, cli->module_path, views, &r->module, err);
     }
     if (status == WEIR_OK)
         status = weiri_service_open(r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);

@@ -47,7 +47,7 @@ tell(const weiri_cli *cli, int http, const json_t *answer, const char *context)
         tell_outcome(cli->out, answer);
     if (http >= 300) {
         exit_code = weiri_problem_exit(http, answer, &err);
-        weiri_output_add_safe(&words, weiri_bytes_of(err.text));
+        weiri_output_add_safe(&words, weiri_bytes_of(weiri_problem_words(err.text)));
         (void)weiri_cli_fail(cli, exit_code, "%s%s", context, weiri_buffer_text(&words));
     }
     weiri_buffer_fini(&words);
@@ -101,6 +101,8 @@ post_one(weiri_cli *cli, weiri_client *client, const char *type, const char *con
         exit_code = weiri_client_fail(cli, &err);
     else {
         json_t *json = json_loadb((const char *)answer.body.data, answer.body.size, 0, NULL);
+        if (json_is_object(json) && answer.position[0] != '\0')
+            json_object_set_new(json, "position", json_string(answer.position));
         exit_code = json == NULL ? weiri_cli_fail(cli, WEIRI_EXIT_UNREACHABLE, "what answers at %s is not weir", weiri_client_url(client))
                                  : tell(cli, answer.http, json, "");
         json_decref(json);

@@ -2,24 +2,39 @@
  * weir show: an aggregate's state, now or earlier, or its history with what each event changed. Thread: the main thread. */
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/client.h"
+#include "cli/offline.h"
 #include "cli/output.h"
 
 enum { PAGE = 500 };
 
-/* "/aggregates/stock/mug". Errors: INVALID. */
+typedef struct subject {
+    char *aggregate; /* owned */
+    const char *key;
+} subject;
+
 static weir_status
-add_path(const char *name, weiri_buffer *path, weir_error *err)
+find_subject(const char *name, subject *of, weir_error *err)
 {
     const char *slash = strchr(name, '/');
 
     if (slash == NULL || slash == name || slash[1] == '\0')
         return weiri_error_set(err, WEIR_INVALID, "'%.100s': write it as AGGREGATE/KEY", name);
-    weiri_buffer_add_text(path, "/aggregates/");
-    weiri_client_add_encoded(path, (weiri_bytes){ name, (size_t)(slash - name) });
-    weiri_buffer_add_char(path, '/');
-    weiri_client_add_encoded(path, weiri_bytes_of(slash + 1));
+    of->aggregate = weiri_text_copy_n(name, (size_t)(slash - name));
+    of->key = slash + 1;
     return WEIR_OK;
+}
+
+static void
+add_path(const subject *of, bool history, uint64_t after, weiri_buffer *path)
+{
+    weiri_buffer_add_text(path, "/aggregates/");
+    weiri_client_add_encoded(path, weiri_bytes_of(of->aggregate));
+    weiri_buffer_add_char(path, '/');
+    weiri_client_add_encoded(path, weiri_bytes_of(of->key));
+    if (history)
+        weiri_buffer_print(path, "/events?order=oldest&states=true&limit=%d", PAGE);
+    if (after > 0)
+        weiri_buffer_print(path, history ? "&after=%llu" : "?version=%llu", (unsigned long long)after);
 }
 
 static void
@@ -98,26 +113,47 @@ tell_page(const weiri_cli *cli, const json_t *events, json_t **before)
     json_decref(rows);
 }
 
+/* One page of the history behind version `after`, or with history false the state at that version. */
 static int
-show_history(const weiri_cli *cli, weiri_client *client, const char *path)
+fetch(weiri_cli_door *door, const subject *of, bool history, uint64_t after, json_t **ret_json)
+{
+    weiri_reply reply = { 0 };
+    weiri_answer answer = { 0 };
+    weiri_buffer path = { 0 };
+    weiri_history_call call = { of->aggregate, of->key, after, PAGE, true, door->offline == NULL || door->module.module != NULL };
+    int exit_code;
+
+    if (door->offline != NULL) {
+        if (history)
+            weiri_offline_history(door->offline, &call, &reply);
+        else
+            weiri_offline_state(door->offline, of->aggregate, of->key, after, &reply);
+        weiri_answer_take(&answer, &reply);
+        exit_code = weiri_answer_json(door->cli, &answer, "the directory", ret_json);
+    } else {
+        add_path(of, history, after, &path);
+        const weiri_client_request request = { .path = weiri_buffer_text(&path) };
+        exit_code = weiri_client_json(door->cli, door->client, &request, NULL, ret_json);
+    }
+    weiri_answer_fini(&answer);
+    weiri_buffer_fini(&path);
+    return exit_code;
+}
+
+static int
+show_history(weiri_cli_door *door, const subject *of)
 {
     json_t *before = json_object();
-    json_int_t next = 0;
-    int exit_code = 0;
+    uint64_t next = 0;
+    int exit_code;
 
     do {
-        weiri_buffer page = { 0 };
         json_t *json = NULL;
-        weiri_buffer_print(&page, "%s/events?order=oldest&states=true&limit=%d", path, PAGE);
-        if (next > 0)
-            weiri_buffer_print(&page, "&after=%lld", (long long)next);
-        const weiri_client_request request = { .path = weiri_buffer_text(&page) };
-        exit_code = weiri_client_json(cli, client, &request, NULL, &json);
-        weiri_buffer_fini(&page);
+        exit_code = fetch(door, of, true, next, &json);
         if (exit_code != 0)
             break;
-        tell_page(cli, json_object_get(json, "events"), &before);
-        json_int_t following = json_integer_value(json_object_get(json, "next"));
+        tell_page(door->cli, json_object_get(json, "events"), &before);
+        uint64_t following = (uint64_t)json_integer_value(json_object_get(json, "next"));
         next = following > next ? following : 0;
         json_decref(json);
     } while (next > 0);
@@ -126,20 +162,17 @@ show_history(const weiri_cli *cli, weiri_client *client, const char *path)
 }
 
 static int
-show_state(const weiri_cli *cli, weiri_client *client, weiri_buffer *path, uint64_t at)
+show_state(weiri_cli_door *door, const subject *of, uint64_t at)
 {
     json_t *json = NULL;
+    int exit_code = fetch(door, of, false, at, &json);
 
-    if (at > 0)
-        weiri_buffer_print(path, "?version=%llu", (unsigned long long)at);
-    const weiri_client_request request = { .path = weiri_buffer_text(path) };
-    int exit_code = weiri_client_json(cli, client, &request, NULL, &json);
     if (exit_code != 0)
         return exit_code;
-    if (cli->json)
-        weiri_output_json(cli->out, json);
+    if (door->cli->json)
+        weiri_output_json(door->cli->out, json);
     else
-        tell_state(cli, json);
+        tell_state(door->cli, json);
     json_decref(json);
     return 0;
 }
@@ -147,33 +180,30 @@ show_state(const weiri_cli *cli, weiri_client *client, weiri_buffer *path, uint6
 static int
 run(weiri_cli *cli)
 {
-    weiri_client *client = NULL;
-    weiri_buffer path = { 0 };
+    weiri_cli_door door = { 0 };
+    subject of = { 0 };
     weir_error err;
     uint64_t at = 0;
     int exit_code;
 
-    weir_status status = add_path(cli->arguments[0], &path, &err);
+    weir_status status = find_subject(cli->arguments[0], &of, &err);
     if (status == WEIR_OK)
         status = weiri_cli_number(cli, "at", 0, 1, UINT64_MAX, &at, &err);
     if (status == WEIR_OK && at > 0 && weiri_cli_has(cli, "history"))
         status = weiri_error_set(&err, WEIR_INVALID, "--at and --history exclude each other");
-    if (status == WEIR_OK)
-        status = weiri_client_new(cli, &client, &err);
-    if (status != WEIR_OK)
-        exit_code = weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
-    else if (weiri_cli_has(cli, "history"))
-        exit_code = show_history(cli, client, weiri_buffer_text(&path));
-    else
-        exit_code = show_state(cli, client, &path, at);
-    weiri_client_free(client);
-    weiri_buffer_fini(&path);
+    exit_code = status == WEIR_OK ? weiri_cli_door_open(cli, &door) : weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
+    if (exit_code == 0)
+        exit_code = weiri_cli_has(cli, "history") ? show_history(&door, &of) : show_state(&door, &of, at);
+    weiri_cli_door_close(&door);
+    weiri_release(of.aggregate);
     return exit_code;
 }
 
 static const weiri_cli_option options[] = {
     { "at", 0, "VERSION", "the state after this version" },
     { "history", 0, NULL, "its events, oldest first, with what each changed" },
+    { "dir", 0, "DIR", "from this data directory instead of a running engine" },
+    { "module", 0, "MODULE.so", "with --dir: the module, which a state needs" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -181,7 +211,8 @@ const weiri_cli_command weiri_cli_show = {
     .name = "show",
     .what = "An aggregate's state, or its history",
     .usage = "AGGREGATE/KEY [--at VERSION | --history]",
-    .examples = "weir show stock/mug\nweir show stock/mug --at 7\nweir show stock/mug --history",
+    .examples = "weir show stock/mug\nweir show stock/mug --at 7\nweir show stock/mug --history\n"
+                "weir show stock/mug --dir shop.data --module ./shop.so",
     .options = options,
     .talks = true,
     .least = 1,

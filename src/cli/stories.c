@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "base/memory.h"
 #include "cli/cli.h"
-#include "engine/module.h"
+#include "cli/offline.h"
 #include "story/story.h"
 
 /* The directory `test` beside the module, or beside this program when the module is linked in. */
@@ -55,9 +55,7 @@ run(weiri_cli *cli)
     const char *views = weiri_cli_value(cli, "views");
     weir_error err;
 
-    weir_status status = cli->linked != NULL ? weiri_module_linked(cli->linked, views, &module, &err)
-                                             : weiri_module_load(cli->module_path, views, &module, &err);
-    if (status != WEIR_OK)
+    if (weiri_cli_module(cli, cli->module_path, views, &module, &err) != WEIR_OK)
         return weiri_cli_fail_error(cli, &err);
     int exit_code = run_stories(cli, &module);
     weiri_module_unload(&module);

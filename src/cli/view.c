@@ -10,13 +10,25 @@ typedef struct verb {
     const char *name;
     size_t least, most; /* arguments behind it */
     const char *usage;
-    int (*run)(weiri_cli *cli, weiri_client *client);
+    int (*run)(weiri_cli *cli, weiri_client *client); /* NULL: dump, which reads files */
 } verb;
 
+/* One request; with --json its answer is printed as it came, and *ret_json stays NULL. */
 static int
 get(const weiri_cli *cli, weiri_client *client, const weiri_client_request *request, json_t **ret_json)
 {
-    return weiri_client_json(cli, client, request, NULL, ret_json);
+    weiri_answer answer = { 0 };
+    json_t *json = NULL;
+    int exit_code = weiri_client_json(cli, client, request, &answer, &json);
+
+    if (exit_code == 0 && cli->json)
+        fprintf(cli->out, "%s%s", weiri_buffer_text(&answer.body),
+            answer.body.size > 0 && answer.body.data[answer.body.size - 1] == '\n' ? "" : "\n");
+    else if (exit_code == 0)
+        *ret_json = json_incref(json);
+    json_decref(json);
+    weiri_answer_fini(&answer);
+    return exit_code;
 }
 
 /* The list inside of an answer: itself, or its member. */
@@ -49,9 +61,7 @@ run_list(weiri_cli *cli, weiri_client *client)
     size_t i;
     int exit_code = get(cli, client, &request, &json);
 
-    if (exit_code == 0 && cli->json)
-        weiri_output_json(cli->out, json);
-    else if (exit_code == 0) {
+    if (json != NULL) {
         json_array_foreach((json_t *)list_of(json, "views"), i, view)
         {
             weiri_buffer tables = { 0 }, queries = { 0 };
@@ -77,7 +87,7 @@ run_status(weiri_cli *cli, weiri_client *client)
     size_t i;
     int exit_code = get(cli, client, &request, &json);
 
-    if (exit_code != 0)
+    if (json == NULL)
         return exit_code;
     rows = json_array();
     json_array_foreach((json_t *)list_of(json, "views"), i, view)
@@ -87,10 +97,7 @@ run_status(weiri_cli *cli, weiri_client *client)
         json_object_del(row, "queries");
         json_array_append_new(rows, row);
     }
-    if (cli->json)
-        weiri_output_json(cli->out, rows);
-    else
-        weiri_output_table(cli->out, NULL, rows, NULL);
+    weiri_output_table(cli->out, NULL, rows, NULL);
     json_decref(rows);
     json_decref(json);
     return 0;
@@ -160,9 +167,7 @@ ask(weiri_cli *cli, weiri_client *client, bool query)
         const weiri_client_request request = { .path = weiri_buffer_text(&path), .headers = headers };
         exit_code = get(cli, client, &request, &json);
     }
-    if (exit_code == 0 && cli->json)
-        weiri_output_json(cli->out, json);
-    else if (exit_code == 0)
+    if (json != NULL)
         weiri_output_table(cli->out, cli->talk, list_of(json, "rows"), NULL);
     json_decref(json);
     weiri_buffer_fini(&path);
@@ -194,9 +199,7 @@ run_rebuild(weiri_cli *cli, weiri_client *client)
     weiri_buffer_add_text(&path, "/rebuild");
     const weiri_client_request request = { .method = "POST", .path = weiri_buffer_text(&path) };
     int exit_code = get(cli, client, &request, &json);
-    if (exit_code == 0 && cli->json)
-        weiri_output_json(cli->out, json);
-    else if (exit_code == 0)
+    if (json != NULL)
         fprintf(cli->talk, "%s is being rebuilt; see: %s view status\n", cli->arguments[1], cli->program);
     json_decref(json);
     weiri_buffer_fini(&path);
@@ -209,7 +212,7 @@ static const verb verbs[] = {
     { "rows", 1, 1000, "rows VIEW.TABLE [column=eq.value]...", run_rows },
     { "status", 0, 0, "status", run_status },
     { "rebuild", 1, 1, "rebuild VIEW", run_rebuild },
-    { "dump", 0, 1, "dump [VIEW] [--dir DIR]", weiri_cli_view_dump },
+    { "dump", 0, 1, "dump [VIEW] [--dir DIR]", NULL },
     { NULL, 0, 0, NULL, NULL },
 };
 
@@ -241,6 +244,10 @@ run(weiri_cli *cli)
         return unknown_verb(cli, cli->arguments[0]);
     if (cli->n_arguments - 1 < v->least || cli->n_arguments - 1 > v->most)
         return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "usage: %s view %s", cli->program, v->usage);
+    if (v->run == NULL)
+        return weiri_cli_view_dump(cli);
+    if (weiri_cli_has(cli, "dir"))
+        return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "'view %s' asks the running engine; --dir is for 'view dump'", v->name);
     if (weiri_client_new(cli, &client, &err) != WEIR_OK)
         return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
     int exit_code = v->run(cli, client);

@@ -3,9 +3,9 @@
 #ifndef WEIRI_CLI_VIEW_H
 #define WEIRI_CLI_VIEW_H
 
-#include "cli/client.h"
+#include "cli/cli.h"
 
 /* weir view dump: the tables of one view or all, from the files of a data directory. Returns an exit code. */
-int weiri_cli_view_dump(weiri_cli *cli, weiri_client *client);
+int weiri_cli_view_dump(weiri_cli *cli);
 
 #endif

@@ -39,6 +39,8 @@ fill_defaults(weiri_commands *c)
         config->window = 262144;
     if (config->checkpoint_events == 0)
         config->checkpoint_events = 1000000;
+    if (config->checkpoint_slice == 0)
+        config->checkpoint_slice = 256 << 10;
 }
 
 static void
@@ -84,6 +86,18 @@ recover_all(weiri_commands *c, weir_error *err)
     return status;
 }
 
+static weir_status
+open_attempts(weiri_commands *c, weir_error *err)
+{
+    weir_status status = weiri_attempts_open(c->config.dir, c->partitions, &c->attempts, err);
+
+    for (uint32_t p = 0; status == WEIR_OK && p < c->partitions; p++) {
+        c->lanes[p].attempts = c->attempts;
+        c->lanes[p].attempt = weiri_attempts_word(c->attempts, p);
+    }
+    return status;
+}
+
 weir_status
 weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_commands, weir_error *err)
 {
@@ -105,8 +119,10 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
     c->lanes = weiri_allocate(c->partitions * sizeof *c->lanes);
     for (uint32_t p = 0; p < c->partitions; p++)
         weiri_lane_init(&c->lanes[p], c, p, &c->lane_threads[p % c->threads].wake);
+    weir_status status = open_attempts(c, err);
     uint64_t fingerprint = weiri_hash64(weiri_schema_fingerprint(config->schema), build_id, strlen(build_id));
-    weir_status status = weiri_checkpoints_open(config->dir, config->log, fingerprint, &c->checkpoints, err);
+    if (status == WEIR_OK)
+        status = weiri_checkpoints_open(config->dir, config->log, fingerprint, &c->checkpoints, err);
     if (status == WEIR_OK)
         status = recover_all(c, err);
     if (status != WEIR_OK) {
@@ -190,6 +206,7 @@ weiri_commands_close(weiri_commands *c)
     for (uint32_t p = 0; p < c->partitions; p++)
         weiri_lane_fini(&c->lanes[p]);
     weiri_checkpoints_close(c->checkpoints);
+    weiri_attempts_close(c->attempts);
     for (uint32_t i = 0; i < c->threads; i++)
         weiri_signal_fini(&c->lane_threads[i].wake);
     weiri_mailbox_fini(&c->answers);

@@ -57,7 +57,7 @@ weiri_lane_init(weiri_lane *lane, weiri_commands *commands, uint32_t partition, 
     weiri_mailbox_init(&lane->mailbox, config->queue_bytes, config->queue_items, wake);
     weiri_lock_init(&lane->done_lock);
     weiri_lock_init(&lane->durable_lock);
-    weiri_arena_init(&lane->arena);
+    lane->allocator = weiri_arena_allocator(&lane->arena);
     for (int i = 0; i < WEIRI_BATCHES; i++) {
         weiri_batch *batch = &lane->batches[i];
         batch->lane = lane;
@@ -151,22 +151,26 @@ begin_batch(weiri_lane *lane)
     lane->filling->append.time_ms = lane->time_ms;
 }
 
-enum { AHEAD = 24 };
+enum { AHEAD = WEIRI_AHEAD * 3 / 4, AHEAD_ENTRY = WEIRI_AHEAD / 2, AHEAD_STATE = WEIRI_AHEAD / 4 };
+_Static_assert((WEIRI_AHEAD & (WEIRI_AHEAD - 1)) == 0, "the ring is indexed by a mask");
 
-/* Walks some requests in front of the one in hand, so that what they will touch is on its way from memory. */
+/* Walks some requests in front of the one in hand, so that what it will touch is on its way from memory by then: first its slots,
+ * nearer by its entry, then its state. */
 static void
 look_ahead(weiri_lane *lane)
 {
     weiri_bytes item;
+    uint32_t n = lane->ahead++;
 
-    if (lane->ahead_at < lane->taken_at)
-        lane->ahead_at = lane->taken_at;
     if (weiri_mailbox_next(&lane->taken, &lane->ahead_at, &item)) {
         const weiri_request *request = item.data;
+        lane->ahead_hash[n % WEIRI_AHEAD] = request->aggregate_hash;
         weiri_states_prefetch(&lane->states, request->aggregate_hash);
         if (request->client_id)
             weiri_window_prefetch(&lane->window, request->id_hash);
     }
+    weiri_states_prefetch_entry(&lane->states, lane->ahead_hash[(n - (AHEAD - AHEAD_ENTRY)) % WEIRI_AHEAD]);
+    weiri_states_prefetch_state(&lane->states, lane->ahead_hash[(n - (AHEAD - AHEAD_STATE)) % WEIRI_AHEAD]);
 }
 
 static void
@@ -175,7 +179,7 @@ handle(weiri_lane *lane, const weiri_request *request)
     if (lane->filling->count == 0)
         begin_batch(lane);
     if (atomic_load_explicit(&lane->failed, memory_order_relaxed))
-        (void)weiri_lane_answer(lane, request, WEIR_TIMEOUT);
+        weiri_lane_handle_unknown(lane, request);
     else
         weiri_lane_handle(lane, request);
 }

@@ -8,7 +8,8 @@
 #include <stdatomic.h>
 #include "base/mailbox.h"
 #include "base/memory.h"
-#include "command/arena.h"
+#include "base/arena.h"
+#include "command/attempts.h"
 #include "command/checkpoint.h"
 #include "command/command.h"
 #include "command/decision.h"
@@ -19,6 +20,7 @@
 
 enum {
     WEIRI_BATCH_COMMANDS = 16384, /* requests of one batch; its bytes: WEIRI_APPEND_MOST */
+    WEIRI_AHEAD = 32,             /* how far a lane looks ahead, a power of two */
     WEIRI_BATCHES = 3,            /* one filling, one being committed, one being answered */
 };
 
@@ -84,6 +86,8 @@ struct weiri_lane {
     weiri_buffer taken; /* requests taken out of the mailbox ... */
     size_t taken_at;    /* ... up to here handled */
     size_t ahead_at;    /* ... up to here prefetched */
+    uint32_t ahead;
+    uint64_t ahead_hash[WEIRI_AHEAD]; /* of the aggregates of the last requests prefetched, by ahead */
     weiri_batch batches[WEIRI_BATCHES];
     weiri_batch *filling; /* NULL: none is free */
     uint64_t handed;      /* number of the last batch handed over */
@@ -101,8 +105,11 @@ struct weiri_lane {
     weiri_lock durable_lock; /* guards durable_sources */
     weiri_sources durable_sources;
 
+    weiri_attempts *attempts;  /* borrowed */
+    _Atomic uint64_t *attempt; /* this partition's word */
     weir_decision decision;
     weiri_arena arena;
+    ProtobufCAllocator allocator; /* over the arena */
     weiri_buffer headers;
 
     weiri_lane_checkpoint checkpoint;
@@ -122,6 +129,7 @@ struct weiri_commands {
     weiri_signal answers_arrived;
     weiri_thread answers_thread;
     weiri_checkpoints *checkpoints;
+    weiri_attempts *attempts;
     _Atomic bool stopping, answers_end; /* set once, by stop */
     bool started, stopped;
 };
@@ -140,7 +148,7 @@ enum { WEIRI_SCOPE_MOST = 255 + 1 + WEIRI_ID_MOST };
 
 /* ---- lane_decide.c: one request, into lane->filling */
 void weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
-weiri_pending *weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status);
+void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); /* once the log has failed */
 
 /* ---- lane_fold.c: what live and replay share */
 /* Evolves the entry's state by one packed event. Errors: CORRUPT. */

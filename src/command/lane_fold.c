@@ -12,7 +12,7 @@ weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *
 
     if (type->newest->evolve == NULL && type->newest == type)
         return WEIR_OK;
-    weir_status status = weiri_type_unpack_event(type, payload, &lane->arena.allocator, &newest, &message, &upcast);
+    weir_status status = weiri_type_unpack_event(type, payload, &lane->allocator, &newest, &message, &upcast);
     if (status != WEIR_OK)
         return status;
     if (newest->evolve != NULL)

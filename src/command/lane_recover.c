@@ -316,7 +316,8 @@ replay_outcome(replay *r, weir_error *err)
         status = begin_command(r, t, err);
     if (status != WEIR_OK)
         return status;
-    begin_entry(r, t, aggregate, weiri_bytes_are(t->record.type, WEIRI_OUTCOME_REJECTED) ? WEIRI_WINDOW_REJECTED : WEIRI_WINDOW_ACCEPTED);
+    bool rejected = weiri_bytes_are(t->record.type, WEIRI_OUTCOME_REJECTED) || weiri_bytes_are(t->record.type, WEIRI_OUTCOME_QUARANTINED);
+    begin_entry(r, t, aggregate, rejected ? WEIRI_WINDOW_REJECTED : WEIRI_WINDOW_ACCEPTED);
     if (r->remembers)
         weiri_window_add(&r->lane->window, &r->entry);
     r->lane->next_outcome = t->next;

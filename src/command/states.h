@@ -48,7 +48,7 @@ weiri_states_prefetch(const weiri_states *states, uint64_t hash)
     __builtin_prefetch(&states->slots[hash & states->mask]);
 }
 
-/* Whoever prefetched the slot may, a little later, prefetch what it points to. */
+/* Some time after the slot: what it points to; some time after that: the entry's state. Only what lies in its home slot. */
 static inline void
 weiri_states_prefetch_entry(const weiri_states *states, uint64_t hash)
 {
@@ -56,6 +56,15 @@ weiri_states_prefetch_entry(const weiri_states *states, uint64_t hash)
 
     if (slot->hash == hash && slot->entry != NULL)
         __builtin_prefetch(slot->entry);
+}
+
+static inline void
+weiri_states_prefetch_state(const weiri_states *states, uint64_t hash)
+{
+    const weiri_states_slot *slot = &states->slots[hash & states->mask];
+
+    if (slot->hash == hash && slot->entry != NULL)
+        __builtin_prefetch(slot->entry->state);
 }
 
 /* NULL: it has had no event. */

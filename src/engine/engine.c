@@ -86,17 +86,20 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
 static weir_status
 open_views(weiri_service *service, const char *views_dir, const weiri_settings *settings, weiri_problems *problems, weir_error *err)
 {
+    weiri_buffer dir = { 0 };
+    weiri_buffer_print(&dir, "%s/views", service->dir);
     weiri_views_config config = {
         .schema = service->schema,
         .files = views_dir,
         .log = service->log,
-        .dir = service->dir,
+        .dir = weiri_buffer_text(&dir),
         .world = service->world,
         .query_ms = (uint32_t)weiri_settings_number(settings, "query.timeout"),
         .result_rows = (uint32_t)weiri_settings_number(settings, "query.rows"),
     };
 
     weiri_views_load(&config, &service->views, problems);
+    weiri_buffer_fini(&dir);
     if (service->views == NULL)
         return weiri_problems_status(problems, err);
     return weiri_views_open(service->views, err);
@@ -131,6 +134,8 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     weiri_timers_init(&service->timers, service->world);
     weiri_walker_init(&service->walker);
     weiri_settling_init(&service->settling);
+    for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
+        weiri_signal_init(&service->executed[i]);
     weiri_schema_new(module, &service->schema, problems);
     status = open_log(service, settings, err);
     if (status == WEIR_OK)
@@ -172,6 +177,8 @@ weir_close(weir_engine *engine)
     weiri_log_close(engine->log);
     weiri_schema_free(engine->schema);
     weiri_settling_fini(&engine->settling);
+    for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
+        weiri_signal_fini(&engine->executed[i]);
     weiri_module_unload(&engine->loaded);
     weiri_release(engine->recent);
     weiri_release(engine->dir);

@@ -14,13 +14,7 @@ short_name(const weiri_type *type)
     return dot == NULL ? type->descriptor->name : dot + 1;
 }
 
-/* Old events have short names only where no event of today has the same. */
-static bool
-found_better(const weiri_type *type, const weiri_type *found)
-{
-    return found == NULL || (found->upcast != NULL && type->upcast == NULL);
-}
-
+/* Old events come behind those of today in the schema, and lose their short names to them. */
 static weir_status
 find_short(const weiri_schema *schema, weiri_type_kind kind, const char *name, const weiri_type **ret_type, weir_error *err)
 {
@@ -30,12 +24,10 @@ find_short(const weiri_schema *schema, weiri_type_kind kind, const char *name, c
         const weiri_type *type = weiri_schema_type(schema, i);
         if (type->kind != kind || strcmp(short_name(type), name) != 0 || (found != NULL && found->descriptor == type->descriptor))
             continue;
-        if (found_better(type, found)) {
+        if (found == NULL)
             found = type;
-            other = NULL;
-        } else if ((type->upcast == NULL) == (found->upcast == NULL)) {
+        else if ((type->upcast == NULL) == (found->upcast == NULL))
             other = type;
-        }
     }
     if (other != NULL)
         return weiri_error_set(

@@ -68,6 +68,8 @@ test_a_string_can_be_set_to_a_part_of_itself(void **state)
     assert_string_equal(m->name, "sku-mug");
     weir_string_set(&m->name, m->name + 4);
     assert_string_equal(m->name, "mug");
+    weir_string_set(&m->name, m->name + 1); /* the two overlap */
+    assert_string_equal(m->name, "ug");
     memset(large, 'y', sizeof large - 1);
     large[sizeof large - 1] = '\0';
     weir_string_set(&m->name, large);

@@ -72,13 +72,16 @@ test_every_kind_of_integer_is_set_and_read_back(void **state)
 static void
 test_a_narrow_key_leaves_its_neighbour_alone(void **state)
 {
-    const weiri_type type = keyed_by("s32");
-    Testing__V1__Everything m = TESTING__V1__EVERYTHING__INIT;
+    weiri_type type = { .descriptor = &testing__v1__point__descriptor, .kind = WEIRI_TYPE_EVENT };
+    Testing__V1__Point m = TESTING__V1__POINT__INIT;
+    char digits[WEIRI_KEY_DIGITS];
 
-    m.u64 = UINT64_MAX;
-    m.s64 = -1;
+    type.key = protobuf_c_message_descriptor_get_field_by_name(type.descriptor, "x");
+    assert_int_equal(type.key->offset + sizeof m.x, offsetof(Testing__V1__Point, y));
+    m.y = 77;
     assert_int_equal(weiri_type_set_key(&type, &m, "-5", NULL), WEIR_OK);
-    assert_true(m.s32 == -5 && m.u64 == UINT64_MAX && m.s64 == -1);
+    assert_true(m.x == -5 && m.y == 77);
+    assert_true(weiri_bytes_are(weiri_type_key(&type, &m, digits), "-5"));
 }
 
 static void

@@ -6,7 +6,7 @@
 
 #include "message/record.h"
 #include "message/schema.h"
-#include "query/arena.h"
+#include "base/arena.h"
 #include "query/query.h"
 
 typedef enum weiri_binding_kind {

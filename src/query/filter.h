@@ -4,7 +4,7 @@
 #ifndef WEIRI_FILTER_H
 #define WEIRI_FILTER_H
 
-#include "query/arena.h"
+#include "base/arena.h"
 #include "query/view_file.h"
 
 typedef struct weiri_question {

@@ -2,6 +2,7 @@
  * Strict readers: the whole text is a value of the type, or it is refused. Thread: any. */
 #include "query/value.h"
 #include "base/text.h"
+#include "message/base64.h"
 #include "query/moment.h"
 
 const char *const weiri_parameter_type_names[WEIRI_PARAMETER_TYPES] = { "text", "integer", "real", "boolean", "bytes", "time" };
@@ -10,18 +11,6 @@ static int
 hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static int
-base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
 }
 
 static bool
@@ -40,41 +29,15 @@ read_hex(const char *text, uint8_t *to, size_t *ret_size)
 }
 
 static bool
-read_base64(const char *text, uint8_t *to, size_t *ret_size)
-{
-    size_t n = strlen(text), at = 0;
-    uint32_t bits = 0;
-    int waiting = 0;
-
-    for (int i = 0; i < 2 && n > 0 && text[n - 1] == '='; i++)
-        n--;
-    if (n % 4 == 1)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        int digit = base64_digit(text[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        waiting += 6;
-        if (waiting >= 8) {
-            waiting -= 8;
-            to[at++] = (uint8_t)(bits >> waiting);
-        }
-    }
-    *ret_size = at;
-    return true;
-}
-
-static bool
 read_bytes(const char *text, weiri_arena *arena, weiri_value *ret_value)
 {
-    uint8_t *to = weiri_arena_take(arena, strlen(text) + 1);
+    uint8_t *to = weiri_arena_take(arena, weiri_base64_room(strlen(text)));
     size_t size;
 
     if (text[0] == '\\' && text[1] == 'x') {
         if (!read_hex(text + 2, to, &size))
             return false;
-    } else if (!read_base64(text, to, &size)) {
+    } else if (!weiri_base64_read(weiri_bytes_of(text), to, &size)) {
         return false;
     }
     *ret_value = (weiri_value){ .kind = WEIRI_VALUE_BLOB, .bytes = { to, size } };

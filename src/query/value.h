@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Values from text, by the type that a query's parameter or a column asks for. Thread: any. */
-#ifndef WEIRI_VALUE_H
-#define WEIRI_VALUE_H
+#ifndef WEIRI_QUERY_VALUE_H
+#define WEIRI_QUERY_VALUE_H
 
-#include "query/arena.h"
+#include "base/arena.h"
 #include "query/query.h"
 
 typedef enum weiri_parameter_type {

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 #include "base/thread.h"
-#include "query/arena.h"
+#include "base/arena.h"
 #include "query/query.h"
 #include "query/store.h"
 

@@ -39,7 +39,8 @@ test_a_good_file_has_no_problem(void **state)
 {
     assert_string_equal(problems_of(TABLE ON "-- query: q(x integer = 5)\nSELECT a, n FROM t WHERE n < :x;\n"), "");
     assert_string_equal(problems_of("/* : ? $1 :: */ -- :x\n" TABLE ON), "");
-    assert_string_equal(problems_of(TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (':no' || \":note\" || '''?', 1);"), "views/v.sql:4: sqlite: no such column: :note");
+    assert_string_equal(problems_of(TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (':no' || \":note\" || '''?', 1);"),
+        "views/v.sql:4: sqlite: no such column: :note");
 }
 
 /* Each mistake of the load checks, word for word. */
@@ -66,18 +67,22 @@ test_each_mistake_is_told_with_its_line(void **state)
         { TABLE "-- on: testing.v1.Ticked\n-- each: pionts\nINSERT INTO t VALUES ('', 1);\n",
             "views/v.sql:4: testing.v1.Ticked has no field 'pionts'; did you mean 'points'?" },
         { TABLE "-- on: testing.v1.Ticked\n-- each: points\n", "views/v.sql:4: '-- each: points' has no statement below it\n"
-                                                                "views/v.sql:3: an 'on' that changes nothing: no statement follows it" },
+                                                               "views/v.sql:3: an 'on' that changes nothing: no statement follows it" },
         { TABLE "-- on: testing.v1.Added\n", "views/v.sql:3: an 'on' that changes nothing: no statement follows it" },
-        { TABLE "-- on:\n", "views/v.sql:3: '-- on:' is followed by the names of events: '-- on: shop.v1.StockSold, shop.v1.StockReturned'" },
-        { TABLE "-- on: testing.v1.Added\nSELECT 1;\n", "views/v.sql:4: the statement changes nothing: an 'on' inserts, updates or deletes" },
-        { TABLE "-- on: testing.v1.Added\nCREATE TABLE u (a);\n", "views/v.sql:4: CREATE u in an 'on': it only inserts, updates and deletes" },
+        { TABLE "-- on:\n",
+            "views/v.sql:3: '-- on:' is followed by the names of events: '-- on: shop.v1.StockSold, shop.v1.StockReturned'" },
+        { TABLE "-- on: testing.v1.Added\nSELECT 1;\n",
+            "views/v.sql:4: the statement changes nothing: an 'on' inserts, updates or deletes" },
+        { TABLE "-- on: testing.v1.Added\nCREATE TABLE u (a);\n",
+            "views/v.sql:4: a change of tables in an 'on': it only inserts, updates and deletes" },
         { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:_index, 1);\n",
             "views/v.sql:4: ':_index' is the number of an element: it needs '-- each: FIELD' above the statement" },
         { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:_kye, 1);\n",
             "views/v.sql:4: testing.v1.Added has no field '_kye'; did you mean '_key'?" },
         { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:amount.date, 1);\n",
             "views/v.sql:4: 'amount' is no time: .date needs ':_time' or an int64 field named *_ms" },
-        { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:amount.x, 1);\n", "views/v.sql:4: 'amount' is no message: it has no field 'x'" },
+        { TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:amount.x, 1);\n",
+            "views/v.sql:4: 'amount' is no message: it has no field 'x'" },
         { TABLE "-- on: testing.v1.Ticked\nINSERT INTO t VALUES (:ticked_at_ms.week, 1);\n",
             "views/v.sql:4: 'ticked_at_ms' is a time: it has .minute .hour .day .date .text, and no 'week'" },
         { TABLE ON "-- query: q\nSELECT a\nFROM t\n", "views/v.sql:6: the statement has no ';'" },
@@ -90,33 +95,39 @@ test_each_mistake_is_told_with_its_line(void **state)
         { TABLE ON "-- query: q\nSELECT a FROM t;\nSELECT n FROM t;\n", "views/v.sql:7: query q already has its statement" },
         { TABLE ON "-- query: q\nSELECT a, a FROM t;\n", "views/v.sql:6: query q has two columns 'a': name one of them with AS" },
         { TABLE ON "-- query: q(x integer)\nSELECT a FROM t WHERE n = :y;\n", "views/v.sql:6: query q has no parameter 'y'\n"
-                                                                               "views/v.sql:5: query q never uses its parameter 'x'" },
+                                                                              "views/v.sql:5: query q never uses its parameter 'x'" },
         { TABLE ON "-- query: q(x number)\nSELECT a FROM t WHERE n = :x;\n",
             "views/v.sql:5: parameter 'x' of query q needs a type: text integer real boolean bytes time" },
-        { TABLE ON "-- query: q(x integer = five)\nSELECT a FROM t WHERE n = :x;\n", "views/v.sql:5: the default of 'x' is no integer: 'five'" },
+        { TABLE ON "-- query: q(x integer = five)\nSELECT a FROM t WHERE n = :x;\n",
+            "views/v.sql:5: the default of 'x' is no integer: 'five'" },
         { TABLE ON "-- query: q(limit integer)\nSELECT a FROM t WHERE n = :limit;\n",
             "views/v.sql:5: parameter 'limit' of query q: every query has that one already" },
         { TABLE ON "-- query: q(x integer\nSELECT a FROM t WHERE n = :x;\n",
             "views/v.sql:5: a query is written '-- query: NAME' or '-- query: NAME(name type, name type = default)'" },
         { TABLE ON "-- query: q\nSELECT a FROM t;\n-- query: q\nSELECT n FROM t;\n", "views/v.sql:7: there is another query q in line 5" },
         { TABLE "-- om: testing.v1.Added\n", "views/v.sql:3: no directive 'om'; did you mean '-- on:'?" },
-        { "-- shema:\nCREATE TABLE t (a);\n" ON, "views/v.sql:1: no directive 'shema'; did you mean '-- schema:'?\n"
-                                                "views/v.sql:2: a statement needs '-- schema:', '-- on: EVENT' or '-- query: NAME' above it\n"
-                                                "views/v.sql: the view has no table: '-- schema:' and a CREATE TABLE make one\n"
-                                                "views/v.sql:4: sqlite: no such table: t" },
+        { "-- shema:\nCREATE TABLE t (a);\n" ON,
+            "views/v.sql:1: no directive 'shema'; did you mean '-- schema:'?\n"
+            "views/v.sql:2: a statement needs '-- schema:', '-- on: EVENT' or '-- query: NAME' above it\n"
+            "views/v.sql: the view has no table: '-- schema:' and a CREATE TABLE make one\n"
+            "views/v.sql:4: sqlite: no such table: t" },
         { TABLE "-- for: postgres\n" ON, "views/v.sql:3: the directive 'for' is not in this release" },
         { TABLE "-- on-error: park\n" ON, "views/v.sql:3: '-- on-error:' takes 'stop': parking an event is not in this release" },
         { TABLE "-- each: x\n" ON, "views/v.sql:3: '-- each:' belongs under an '-- on:'" },
-        { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = ?;\n", "views/v.sql:4: '?' is a parameter of one database only: write ':name'" },
-        { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = $1;\n", "views/v.sql:4: '$1' is a parameter of one database only: write ':name'" },
-        { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = :note::text;\n", "views/v.sql:4: '::' is of one database only: write CAST(... AS ...)" },
+        { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = ?;\n",
+            "views/v.sql:4: '?' is a parameter of one database only: write ':name'" },
+        { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = $1;\n",
+            "views/v.sql:4: '$1' is a parameter of one database only: write ':name'" },
+        { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = :note::text;\n",
+            "views/v.sql:4: '::' is of one database only: write CAST(... AS ...)" },
         { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = 'x;\n", "views/v.sql:4: the string that begins here has no end\n"
-                                                                           "views/v.sql:4: the statement has no ';'" },
+                                                                          "views/v.sql:4: the statement has no ';'" },
         { TABLE "-- on: testing.v1.Added\nDELETE FROM t; /* x\n", "views/v.sql:4: the comment has no '*/'" },
         { "-- schema:\nCREATE TABLE queries (a);\n", "views/v.sql: a table can't be called 'queries': that name is in every view's URL" },
         { "-- schema:\nCREATE TABLE weir_x (a);\n", "views/v.sql:2: the name weir_x is weir's: tables that begin with weir_ are its own" },
         { "-- schema:\nCREATE TABLE t (a,);\n" ON, "views/v.sql:2: sqlite: near \")\": syntax error" },
-        { TABLE "-- schema:\nINSERT INTO t VALUES (1, 2);\n" ON, "views/v.sql:4: INSERT t in a schema: it only creates tables, indexes and views" },
+        { TABLE "-- schema:\nINSERT INTO t VALUES (1, 2);\n" ON,
+            "views/v.sql:4: INSERT t in a schema: it only creates tables, indexes and views" },
         { "-- schema:\nCREATE TABLE t (a DEFAULT :x);\n", "views/v.sql:2: ':x' in a schema: there is no event yet\n"
                                                           "views/v.sql:2: sqlite: near \"?1\": syntax error" },
     };
@@ -180,7 +191,9 @@ test_a_version_is_what_the_rows_follow_from(void **state)
     assert_string_equal(one, two);
     version_of(TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:note, :amount);\n", two);
     assert_string_not_equal(one, two);
-    version_of("-- schema:\nCREATE TABLE t (a TEXT, n INTEGER, m);\n-- on: testing.v1.Added\nINSERT INTO t VALUES (:counter_id, :amount, 1);\n", two);
+    version_of(
+        "-- schema:\nCREATE TABLE t (a TEXT, n INTEGER, m);\n-- on: testing.v1.Added\nINSERT INTO t VALUES (:counter_id, :amount, 1);\n",
+        two);
     assert_string_not_equal(one, two);
     version_of(TABLE "-- on: testing.v1.WasReset\nINSERT INTO t VALUES (:counter_id, 1);\n", one);
     version_of(TABLE "-- on: testing.v1.Added\nINSERT INTO t VALUES (:counter_id, 1);\n", two);

@@ -44,6 +44,9 @@ weiri_sqlite_connect(const char *path, int flags, sqlite3 **ret_db, weir_error *
     if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
         (void)sqlite3_extended_result_codes(db, 1);
         (void)sqlite3_busy_timeout(db, 5000);
+        /* "nme" is a column that isn't there, never a text. */
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, (int *)NULL);
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, (int *)NULL);
         *ret_db = db;
         return WEIR_OK;
     }
@@ -147,10 +150,10 @@ on_change(weiri_sqlite_guard *guard, int action, const char *table)
     bool *asked = action == SQLITE_INSERT ? &guard->inserts : action == SQLITE_UPDATE ? &guard->updates : &guard->deletes;
     bool schema_table = table != NULL && sqlite3_strnicmp(table, "sqlite_", 7) == 0;
 
-    if (guard->may == WEIRI_SQLITE_MAY_CREATE && schema_table)
-        return SQLITE_OK;
+    if (schema_table)
+        return guard->may == WEIRI_SQLITE_MAY_CREATE ? SQLITE_OK : refuse(guard, "a change of tables", NULL);
     *asked = true;
-    if (guard->may != WEIRI_SQLITE_MAY_CHANGE || schema_table || is_ours(table))
+    if (guard->may != WEIRI_SQLITE_MAY_CHANGE || is_ours(table))
         return refuse(guard, action == SQLITE_INSERT ? "INSERT" : action == SQLITE_UPDATE ? "UPDATE" : "DELETE", table);
     return SQLITE_OK;
 }

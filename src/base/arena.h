@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory for one event or one question: taken piece by piece, given back all at once. After a few rounds it is one block
+ * Memory that lives as long as one event, command or question: taken piece by piece, given back all at once. After a few rounds it is one block
  * that fits, and nothing is allocated any more. Thread: one at a time. */
 #ifndef WEIRI_ARENA_H
 #define WEIRI_ARENA_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The bump allocator: blocks that double, merged into one at the next reset. Thread: one at a time. */
-#include "query/arena.h"
+#include "base/arena.h"
 #include "base/memory.h"
 
 enum { FIRST_BLOCK = 4096, ALIGN = 16, KEEP_MOST = 4 << 20 };

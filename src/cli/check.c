@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * weir check: every load check of a module and its views, all that is wrong at once. Thread: the main thread. */
+#include <glob.h>
+#include "base/memory.h"
+#include "cli/offline.h"
+#include "cli/output.h"
+
+static size_t
+count_views(const char *dir)
+{
+    weiri_buffer pattern = { 0 };
+    glob_t found = { 0 };
+
+    if (dir == NULL)
+        return 0;
+    weiri_buffer_print(&pattern, "%s/*.sql", dir);
+    (void)glob(weiri_buffer_text(&pattern), 0, NULL, &found);
+    size_t n = found.gl_pathc;
+    globfree(&found);
+    weiri_buffer_fini(&pattern);
+    return n;
+}
+
+static void
+tell_ok(const weiri_cli *cli, const weiri_loaded_module *module)
+{
+    size_t commands = 0, events = 0, views = count_views(module->views_dir);
+
+    for (size_t a = 0; module->module->aggregates[a] != NULL; a++) {
+        const weir_aggregate *aggregate = module->module->aggregates[a];
+        for (size_t i = 0; aggregate->commands[i].message != NULL; i++)
+            commands++;
+        for (size_t i = 0; aggregate->events[i].message != NULL; i++)
+            events++;
+    }
+    if (cli->json)
+        fprintf(cli->out, "{\"ok\":true,\"commands\":%zu,\"events\":%zu,\"views\":%zu}\n", commands, events, views);
+    else
+        fprintf(cli->out, "ok: %zu command%s, %zu event%s, %zu view%s\n", commands, commands == 1 ? "" : "s", events,
+            events == 1 ? "" : "s", views, views == 1 ? "" : "s");
+}
+
+/* Problems are what was asked for: data, on stdout. */
+static int
+tell_problems(const weiri_cli *cli, const weiri_problems *problems)
+{
+    json_t *list = json_array();
+    char text[1200];
+
+    for (size_t i = 0; i < problems->n; i++) {
+        const weir_error *problem = &problems->list[i];
+        weiri_error_format(problem, text, sizeof text);
+        if (cli->json)
+            json_array_append_new(list, json_pack("{s:s,s:i,s:s}", "file", problem->file, "line", problem->line, "text", problem->text));
+        else
+            fprintf(cli->out, "%s\n", text);
+    }
+    if (cli->json) {
+        json_t *all = json_pack("{s:b,s:O}", "ok", 0, "problems", list);
+        weiri_output_json(cli->out, all);
+        json_decref(all);
+    }
+    json_decref(list);
+    return WEIRI_EXIT_USAGE;
+}
+
+static int
+run(weiri_cli *cli)
+{
+    weiri_loaded_module module = { 0 };
+    weiri_problems problems = { 0 };
+    int exit_code = WEIRI_EXIT_DONE;
+    weir_error err;
+
+    if (weiri_cli_module(cli, cli->module_path, weiri_cli_value(cli, "views"), &module, &err) != WEIR_OK)
+        return weiri_cli_fail_error(cli, &err);
+    weiri_service_check(module.module, module.views_dir, &problems);
+    if (problems.n > 0)
+        exit_code = tell_problems(cli, &problems);
+    else
+        tell_ok(cli, &module);
+    weiri_problems_fini(&problems);
+    weiri_module_unload(&module);
+    return exit_code;
+}
+
+static const weiri_cli_option options[] = {
+    { "views", 0, "DIR", "directory of the view files; default: the module's own" },
+    { NULL, 0, NULL, NULL },
+};
+
+const weiri_cli_command weiri_cli_check = {
+    .name = "check",
+    .what = "Checks a module and its views as loading them does",
+    .usage = "MODULE.so",
+    .examples = "weir check ./shop.so\nweir check ./shop.so --json",
+    .more = "Nothing is started and nothing written. Every problem is a line on stdout.",
+    .options = options,
+    .module = true,
+    .run = run,
+};
