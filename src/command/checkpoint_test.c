@@ -181,6 +181,7 @@ test_a_checkpoint_that_cannot_be_written_leaves_the_next_one_whole(void **state)
     real_checksum = real->checksum;
     failing.checksum = fail_checksum;
     side->log->ops = &failing;
+    add_to_z(side, 1, 1); /* in the first checkpoint's list, and changed by nothing later */
     for (unsigned i = 0; i < 10; i++) {
         atomic_store(&checksums_to_fail, i < 5 ? 1 : 0);
         testing_send_mixed(side, i * 100, (i + 1) * 100);
