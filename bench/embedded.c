@@ -33,7 +33,7 @@ static weir_engine *
 engine_open(const char *directory, const char *more)
 {
     weir_engine *engine;
-    weir_error err;
+    weir_error err = { 0 };
     char settings[600];
 
     (void)snprintf(settings, sizeof settings, "dir=%s %s", directory, more);
@@ -52,7 +52,7 @@ count_done(void *user, const weir_outcome *outcome)
 static void
 submit_all(weir_engine *engine, unsigned commands, unsigned *bad)
 {
-    weir_error err;
+    weir_error err = { 0 };
 
     for (unsigned i = 0; i < commands; i++) {
         bench_command c;
@@ -168,7 +168,7 @@ weir_view(void *user)
     const context *c = user;
     char directory[256], settings[400];
     unsigned bad = 0;
-    weir_error err;
+    weir_error err = { 0 };
 
     bench_directory(directory, sizeof directory);
     weir_engine *engine = engine_open(directory, "views=");
@@ -257,7 +257,7 @@ serve(weir_engine *engine)
 {
     const weiri_http_config config = { .listen = "127.0.0.1:0" };
     weiri_http *http;
-    weir_error err;
+    weir_error err = { 0 };
 
     check(weiri_http_start(engine, &config, &http, &err), &err, "weiri_http_start");
     return http;
@@ -302,7 +302,7 @@ queries_open(queries *q, const context *c)
 {
     char settings[400], command[700];
     unsigned bad = 0;
-    weir_error err;
+    weir_error err = { 0 };
 
     q->context = c;
     bench_directory(q->directory, sizeof q->directory);

@@ -344,7 +344,8 @@ limit_replay(unsigned events, unsigned batch, size_t record_head)
     store s;
     MDB_txn *txn;
     MDB_cursor *cursor;
-    MDB_val k = { 1, "e" }, v;
+    char first[] = "e";
+    MDB_val k = { 1, first }, v;
     static arena a;
     unsigned n = 0;
 

@@ -131,13 +131,13 @@ fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
     const ProtobufCMessageDescriptor *d = weiri_schema_state(a->call.service->schema, a->aggregate)->descriptor;
     weir_error err;
 
-    if (answer->status != WEIR_OK) {
-        weiri_reply_problem(reply, answer->status, answer->code, answer->text);
-        return;
-    }
-    if (answer->version == 0) {
+    if (answer->status == WEIR_NOT_FOUND) {
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(a), a->key);
         weiri_reply_error(reply, "", &err);
+        return;
+    }
+    if (answer->status != WEIR_OK) {
+        weiri_reply_problem(reply, answer->status, answer->code, answer->text);
         return;
     }
     ProtobufCMessage *state = protobuf_c_message_unpack(d, NULL, answer->state.size, answer->state.data);

@@ -71,7 +71,7 @@ located(void *user, const weiri_answer *answer)
     history *h = user;
     weir_error err;
 
-    if (answer->status == WEIR_OK && answer->version > 0) {
+    if (answer->status == WEIR_OK) {
         h->partition = answer->partition;
         h->version = answer->version;
         h->offset = answer->events_offset;
@@ -79,7 +79,7 @@ located(void *user, const weiri_answer *answer)
         if (status == WEIR_OK)
             return;
         (void)weiri_error_set(&err, status, "too many histories are being read");
-    } else if (answer->status == WEIR_OK)
+    } else if (answer->status == WEIR_NOT_FOUND)
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(h), h->key);
     else
         (void)weiri_error_set(&err, answer->status, "%s", answer->text);

@@ -14,7 +14,7 @@ typedef struct weiri_history_of {
     uint16_t aggregate;         /* its index in the schema */
 } weiri_history_of;
 
-enum { WEIRI_PAGE_FALLBACK = 100, WEIRI_PAGE_MOST = 1000 };
+enum { WEIRI_PAGE_FALLBACK = 100, WEIRI_PAGE_MOST = 10000 };
 
 typedef struct weiri_page {
     uint64_t after, limit; /* limit: 0 is WEIRI_PAGE_FALLBACK, above WEIRI_PAGE_MOST is that */

@@ -92,8 +92,9 @@ static int64_t
 timeout_of(const weiri_request *request)
 {
     const weiri_prefer *prefer = &request->headers.prefer;
+    int64_t wanted_ms = prefer->wait_s > 0 ? prefer->wait_s * 1000 : 1; /* wait=0: an answer at once, whatever is known */
 
-    return prefer->has_wait && prefer->wait_s * 1000 < request->http->outcome_ms ? prefer->wait_s * 1000 : request->http->outcome_ms;
+    return prefer->has_wait && wanted_ms < request->http->outcome_ms ? wanted_ms : request->http->outcome_ms;
 }
 
 static const char *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A ring of jobs under one lock. Not a mailbox: a mailbox has one receiver, and here any idle thread takes the next job.
- * Invariant: jobs in the ring and jobs being run are at most JOBS_MOST together, so a job that goes back always finds room. */
+ * Invariants: jobs in the ring and jobs being run are at most JOBS_MOST together, so a job that goes back always finds room; a thread
+ * that is in `idle` sleeps, or is about to, on its own signal: a new job wakes one thread, not all of them. */
 #include "http/pool.h"
 #include "base/assert.h"
 #include "base/error.h"
@@ -12,13 +13,20 @@ typedef struct job {
     void *argument;
 } job;
 
+typedef struct worker {
+    weiri_pool *pool;
+    weiri_thread thread;
+    weiri_signal woken;
+} worker;
+
 struct weiri_pool {
     weiri_lock lock;
-    size_t first, waiting, running; /* guarded by lock */
-    bool stopping;                  /* guarded by lock */
-    weiri_signal arrived;
-    weiri_thread threads[WEIRI_POOL_THREADS];
-    job ring[WEIRI_POOL_JOBS_MOST]; /* guarded by lock */
+    size_t first, waiting, running;   /* guarded by lock */
+    worker *idle[WEIRI_POOL_THREADS]; /* guarded by lock; the last to fall idle is woken first */
+    size_t n_idle;                    /* guarded by lock */
+    bool stopping;                    /* guarded by lock */
+    job ring[WEIRI_POOL_JOBS_MOST];   /* guarded by lock */
+    worker workers[WEIRI_POOL_THREADS];
 };
 
 static void
@@ -28,17 +36,24 @@ put(weiri_pool *pool, job j)
     pool->waiting++;
 }
 
-/* False: nothing waits. */
+/* Ends the last job (`again`: puts it back) and takes the next. Without one the worker is idle. */
 static bool
-take(weiri_pool *pool, job *ret_job, bool *ret_stopping)
+take(worker *w, bool ended, bool again, job *j, bool *ret_stopping)
 {
+    weiri_pool *pool = w->pool;
+
     weiri_lock_take(&pool->lock);
+    pool->running -= ended;
+    if (again)
+        put(pool, *j);
     bool there = pool->waiting > 0;
     if (there) {
-        *ret_job = pool->ring[pool->first];
+        *j = pool->ring[pool->first];
         pool->first = (pool->first + 1) % WEIRI_POOL_JOBS_MOST;
         pool->waiting--;
         pool->running++;
+    } else if (!pool->stopping) {
+        pool->idle[pool->n_idle++] = w;
     }
     *ret_stopping = pool->stopping;
     weiri_lock_give(&pool->lock);
@@ -48,25 +63,21 @@ take(weiri_pool *pool, job *ret_job, bool *ret_stopping)
 static void
 work(void *argument)
 {
-    weiri_pool *pool = argument;
-    bool stopping = false;
+    worker *w = argument;
+    bool ended = false, again = false, stopping = false;
+    job j = { 0 };
 
-    while (!stopping) {
-        uint64_t seen = weiri_signal_count(&pool->arrived);
-        job j;
-        if (!take(pool, &j, &stopping)) {
-            if (!stopping)
-                weiri_signal_wait(&pool->arrived, seen, -1);
+    while (true) {
+        uint64_t seen = weiri_signal_count(&w->woken);
+        if (take(w, ended, again, &j, &stopping)) {
+            again = !j.run(j.argument);
+            ended = true;
             continue;
         }
-        bool over = j.run(j.argument);
-        weiri_lock_take(&pool->lock);
-        pool->running--;
-        if (!over)
-            put(pool, j);
-        weiri_lock_give(&pool->lock);
-        if (!over)
-            weiri_signal_raise(&pool->arrived);
+        if (stopping)
+            return;
+        ended = again = false;
+        weiri_signal_wait(&w->woken, seen, -1);
     }
 }
 
@@ -76,9 +87,12 @@ weiri_pool_start(weiri_pool **ret_pool, weir_error *err)
     weiri_pool *pool = weiri_allocate(sizeof *pool);
 
     weiri_lock_init(&pool->lock);
-    weiri_signal_init(&pool->arrived);
     for (size_t i = 0; i < WEIRI_POOL_THREADS; i++) {
-        if (weiri_thread_start(&pool->threads[i], "weir-wait", work, pool) != WEIR_OK) {
+        pool->workers[i].pool = pool;
+        weiri_signal_init(&pool->workers[i].woken);
+    }
+    for (size_t i = 0; i < WEIRI_POOL_THREADS; i++) {
+        if (weiri_thread_start(&pool->workers[i].thread, "weir-wait", work, &pool->workers[i]) != WEIR_OK) {
             weiri_pool_stop(pool);
             return weiri_error_set(err, WEIR_NO_MEMORY, "no thread for waiting queries could be started");
         }
@@ -90,13 +104,17 @@ weiri_pool_start(weiri_pool **ret_pool, weir_error *err)
 bool
 weiri_pool_run(weiri_pool *pool, weiri_pool_fn *run, void *argument)
 {
+    worker *woken = NULL;
+
     weiri_lock_take(&pool->lock);
     bool room = pool->waiting + pool->running < WEIRI_POOL_JOBS_MOST;
     if (room)
         put(pool, (job){ run, argument });
+    if (room && pool->n_idle > 0)
+        woken = pool->idle[--pool->n_idle];
     weiri_lock_give(&pool->lock);
-    if (room)
-        weiri_signal_raise(&pool->arrived);
+    if (woken != NULL)
+        weiri_signal_raise(&woken->woken);
     return room;
 }
 
@@ -109,10 +127,12 @@ weiri_pool_stop(weiri_pool *pool)
     weiri_assert(pool->waiting == 0);
     pool->stopping = true;
     weiri_lock_give(&pool->lock);
-    weiri_signal_raise(&pool->arrived);
+    for (size_t i = 0; i < WEIRI_POOL_THREADS; i++) {
+        weiri_signal_raise(&pool->workers[i].woken);
+        weiri_thread_join(&pool->workers[i].thread);
+    }
     for (size_t i = 0; i < WEIRI_POOL_THREADS; i++)
-        weiri_thread_join(&pool->threads[i]);
-    weiri_signal_fini(&pool->arrived);
+        weiri_signal_fini(&pool->workers[i].woken);
     weiri_lock_fini(&pool->lock);
     weiri_release(pool);
 }

@@ -44,7 +44,7 @@ static const char *const requests[] = {
     "POST /commands/now HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
     "POST /commands/later HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
     "GET /views/stock/stock HTTP/1.1\r\nHost: h\r\nWeir-Position: 0abc:1=2\r\nPrefer: wait=5\r\n\r\n",
-    "POST /commands/later HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
+    "GET /events HTTP/1.1\r\nHost: h\r\n\r\n",
 };
 
 static void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Queries. One that may wait for a position, and a rebuild, run on the pool; the others answer on the HTTP thread. */
+ * Queries. They are answered on the HTTP thread, unless they have to wait for a position: that, and a rebuild, is for the pool. */
 #include "base/world.h"
 #include "http/answer.h"
 #include "http/handlers.h"
@@ -53,13 +53,16 @@ weiri_http_table(weiri_request *request)
     if (headers->position != NULL && strlen(headers->position) >= WEIRI_TOKEN_MOST) {
         weiri_request_problem(request, WEIR_INVALID, "Weir-Position: longer than %d characters", WEIRI_TOKEN_MOST - 1);
         weiri_request_ready(request);
-    } else if (headers->position != NULL && headers->prefer.wait_s > 0) {
-        request->wait_until_us = now_us() + headers->prefer.wait_s * 1000000;
-        weiri_request_run(request, wait_for_view);
-    } else {
-        ask_view(request, 0);
-        weiri_request_ready(request);
+        return;
     }
+    ask_view(request, 0);
+    if (request->reply.http != 409 || headers->position == NULL || headers->prefer.wait_s == 0) {
+        weiri_request_ready(request);
+        return;
+    }
+    weiri_request_clear_reply(request);
+    request->wait_until_us = now_us() + headers->prefer.wait_s * 1000000;
+    weiri_request_run(request, wait_for_view);
 }
 
 void

@@ -8,22 +8,54 @@
 #include "query/filter.h"
 #include "query/view.h"
 
-static weir_status
-ask(weiri_view *view, weiri_question *question, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+static bool
+is_fresh(const weiri_freshness *freshness, const weiri_result *result)
 {
-    weiri_read read = { weiri_buffer_text(&question->sql), (const weiri_value *)(const void *)question->values.data,
-        question->values.size / sizeof(weiri_value) };
+    for (uint32_t p = 0; freshness->has_token && p < result->partitions; p++)
+        if (result->sources[p] < freshness->sources[p])
+            return false;
+    return true;
+}
 
+static weir_status
+read_once(weiri_view *view, const weiri_read *read, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
     weir_status status = weiri_view_wait(view, freshness, err);
-    if (status == WEIR_BEHIND)
-        *ret_result = weiri_view_position_only(view);
     if (status == WEIR_OK)
         status = weiri_view_enter(view, err);
     if (status != WEIR_OK)
         return status;
-    status = view->store->ops->read(view->store, &read, ret_result, err);
+    status = view->store->ops->read(view->store, read, ret_result, err);
     weiri_view_leave(view);
     return status;
+}
+
+static weir_status
+ask(weiri_view *view, weiri_question *question, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    const weiri_world *world = view->views->config.world;
+    weiri_freshness left = freshness == NULL ? (weiri_freshness){ 0 } : *freshness;
+    int64_t until_us = world->monotonic_us(world) + left.wait_ms * 1000;
+    weiri_result *result = NULL;
+    weiri_read read = { weiri_buffer_text(&question->sql), (const weiri_value *)(const void *)question->values.data,
+        question->values.size / sizeof(weiri_value) };
+
+    for (;;) {
+        weir_status status = read_once(view, &read, &left, &result, err);
+        if (status == WEIR_BEHIND)
+            *ret_result = weiri_view_position_only(view);
+        if (status != WEIR_OK)
+            return status;
+        if (is_fresh(&left, result))
+            break;
+        /* Built anew between the wait and the question: these rows are older than what was waited for. */
+        weiri_result_free(result);
+        result = NULL;
+        int64_t left_us = until_us - world->monotonic_us(world);
+        left.wait_ms = left_us > 0 ? left_us / 1000 : 0;
+    }
+    *ret_result = result;
+    return WEIR_OK;
 }
 
 static const weiri_relation *
@@ -91,7 +123,7 @@ find_query(const weiri_view_file *file, const char *name, weir_error *err)
 /* The value of one parameter, from the arguments or its default. */
 static weir_status
 read_parameter(const weiri_view_query *query, const weiri_parameter *parameter, const weiri_argument *arguments, size_t n,
-    weiri_arena *scratch, weiri_value *ret_value, weir_error *err)
+    weiri_arena *arena, weiri_value *ret_value, weir_error *err)
 {
     const char *type = weiri_parameter_type_names[parameter->type], *text = NULL;
 
@@ -107,7 +139,7 @@ read_parameter(const weiri_view_query *query, const weiri_parameter *parameter, 
         return weiri_error_set(err, WEIR_INVALID, "query %s needs '%s' (%s)", query->name, parameter->name, type);
     if (text == NULL && parameter->default_null)
         return WEIR_OK;
-    if (!weiri_value_read(parameter->type, text == NULL ? parameter->fallback : text, scratch, ret_value))
+    if (!weiri_value_read(parameter->type, text == NULL ? parameter->fallback : text, arena, ret_value))
         return weiri_error_set(err, WEIR_INVALID, "'%s' of query %s is %s %s: '%s' is no such value", parameter->name, query->name,
             parameter->type == WEIRI_PARAMETER_INTEGER ? "an" : "a", type, text);
     return WEIR_OK;
@@ -153,7 +185,7 @@ bind_parameters(const weiri_view_query *query, const weiri_argument *arguments, 
 
     for (size_t i = 0; i < query->sql.n && status == WEIR_OK; i++) {
         weiri_value value;
-        status = read_parameter(query, &query->parameters[query->numbers[i]], arguments, n, &question->scratch, &value, err);
+        status = read_parameter(query, &query->parameters[query->numbers[i]], arguments, n, &question->arena, &value, err);
         if (status == WEIR_OK)
             (void)weiri_question_value(question, value);
     }

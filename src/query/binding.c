@@ -70,7 +70,7 @@ is_absent(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field
 }
 
 static weiri_value
-time_value(int64_t ms, weiri_time_part part, weiri_arena *scratch)
+time_value(int64_t ms, weiri_time_part part, weiri_arena *arena)
 {
     char *text;
 
@@ -82,10 +82,10 @@ time_value(int64_t ms, weiri_time_part part, weiri_arena *scratch)
     case WEIRI_TIME_DAY:
         return weiri_value_integer(weiri_moment_floor(ms, WEIRI_DAY_MS));
     case WEIRI_TIME_DATE:
-        text = weiri_arena_take(scratch, WEIRI_MOMENT_SIZE);
+        text = weiri_arena_take(arena, WEIRI_MOMENT_SIZE);
         return weiri_value_text(text, weiri_moment_date(ms, text));
     case WEIRI_TIME_TEXT:
-        text = weiri_arena_take(scratch, WEIRI_MOMENT_SIZE);
+        text = weiri_arena_take(arena, WEIRI_MOMENT_SIZE);
         return weiri_value_text(text, weiri_moment_text(ms, text));
     case WEIRI_TIME_WHOLE:
         break;
@@ -94,13 +94,13 @@ time_value(int64_t ms, weiri_time_part part, weiri_arena *scratch)
 }
 
 static weiri_value
-enum_value(const ProtobufCEnumDescriptor *descriptor, int number, weiri_arena *scratch)
+enum_value(const ProtobufCEnumDescriptor *descriptor, int number, weiri_arena *arena)
 {
     const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(descriptor, number);
 
     if (value != NULL)
         return weiri_value_text(value->name, strlen(value->name));
-    char *digits = weiri_arena_take(scratch, 12); /* a newer sender's */
+    char *digits = weiri_arena_take(arena, 12); /* a newer sender's */
     return weiri_value_text(digits, (size_t)snprintf(digits, 12, "%d", number));
 }
 
@@ -116,7 +116,7 @@ unsigned_value(const ProtobufCFieldDescriptor *field, uint64_t number, weiri_val
 
 /* The value at `at`: a field of a message, or an element of a repeated one. */
 static weir_status
-value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_binding *binding, weiri_arena *scratch, weiri_value *ret_value,
+value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_binding *binding, weiri_arena *arena, weiri_value *ret_value,
     weir_error *err)
 {
     const ProtobufCBinaryData *bytes = at;
@@ -135,7 +135,7 @@ value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_bind
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        *ret_value = time_value(*(const int64_t *)at, binding->part, scratch);
+        *ret_value = time_value(*(const int64_t *)at, binding->part, arena);
         break;
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
@@ -150,7 +150,7 @@ value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_bind
         *ret_value = weiri_value_integer(*(const protobuf_c_boolean *)at != 0);
         break;
     case PROTOBUF_C_TYPE_ENUM:
-        *ret_value = enum_value(field->descriptor, *(const int *)at, scratch);
+        *ret_value = enum_value(field->descriptor, *(const int *)at, arena);
         break;
     case PROTOBUF_C_TYPE_STRING:
         text = *(const char *const *)at == NULL ? "" : *(const char *const *)at;
@@ -160,7 +160,7 @@ value_at(const ProtobufCFieldDescriptor *field, const void *at, const weiri_bind
         *ret_value = (weiri_value){ .kind = WEIRI_VALUE_BLOB, .bytes = { bytes->data, bytes->len } };
         break;
     case PROTOBUF_C_TYPE_MESSAGE:
-        *ret_value = (weiri_value){ .kind = WEIRI_VALUE_TEXT, .bytes = weiri_binding_json(*(const ProtobufCMessage *const *)at, scratch) };
+        *ret_value = (weiri_value){ .kind = WEIRI_VALUE_TEXT, .bytes = weiri_binding_json(*(const ProtobufCMessage *const *)at, arena) };
         break;
     }
     return WEIR_OK;
@@ -178,14 +178,14 @@ field_value(const weiri_binding *binding, const weiri_bound_event *event, weiri_
         if (i == 0 && binding->in_each) {
             at = weiri_repeated_at(message, field, event->index);
         } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-            *ret_value = (weiri_value){ .kind = WEIRI_VALUE_TEXT, .bytes = weiri_binding_json_list(message, field, event->scratch) };
+            *ret_value = (weiri_value){ .kind = WEIRI_VALUE_TEXT, .bytes = weiri_binding_json_list(message, field, event->arena) };
             return WEIR_OK;
         } else if (is_absent(message, field)) {
             *ret_value = null_value;
             return WEIR_OK;
         }
         if (last)
-            return value_at(field, at, binding, event->scratch, ret_value, err);
+            return value_at(field, at, binding, event->arena, ret_value, err);
         message = *(const ProtobufCMessage *const *)at;
     }
 }
@@ -206,7 +206,7 @@ weiri_binding_value(const weiri_binding *binding, const weiri_bound_event *event
         *ret_value = weiri_value_integer((int64_t)record->version);
         break;
     case WEIRI_BINDING_TIME:
-        *ret_value = time_value(record->time_ms, binding->part, event->scratch);
+        *ret_value = time_value(record->time_ms, binding->part, event->arena);
         break;
     case WEIRI_BINDING_PARTITION:
         *ret_value = weiri_value_integer(event->partition);

@@ -51,11 +51,11 @@ typedef struct weiri_bound_event {
     const ProtobufCMessage *message;
     uint32_t partition;
     uint64_t offset;
-    size_t index;         /* of the element, in each */
-    weiri_arena *scratch; /* for text that is made */
+    size_t index;       /* of the element, in each */
+    weiri_arena *arena; /* for text that is made */
 } weiri_bound_event;
 
-/* The value borrows the event and the scratch. Errors: INVALID: an unsigned number that no integer column can hold. */
+/* The value borrows the event and the arena. Errors: INVALID: an unsigned number that no integer column can hold. */
 WEIR_MUST_USE weir_status weiri_binding_value(
     const weiri_binding *binding, const weiri_bound_event *event, weiri_value *ret_value, weir_error *err);
 
@@ -64,8 +64,8 @@ size_t weiri_repeated_count(const ProtobufCMessage *message, const ProtobufCFiel
 /* Where its element stands, and the size of one element in memory. */
 const void *weiri_repeated_at(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, size_t i);
 
-/* A message, or a whole repeated field, as JSON text in the scratch. */
-weiri_bytes weiri_binding_json(const ProtobufCMessage *message, weiri_arena *scratch);
-weiri_bytes weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *scratch);
+/* A message, or a whole repeated field, as JSON text in the arena. */
+weiri_bytes weiri_binding_json(const ProtobufCMessage *message, weiri_arena *arena);
+weiri_bytes weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *arena);
 
 #endif

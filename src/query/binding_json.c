@@ -6,28 +6,28 @@
 #include "message/json_write.h"
 
 static weiri_bytes
-into_scratch(weiri_buffer *text, weiri_arena *scratch)
+into_arena(weiri_buffer *text, weiri_arena *arena)
 {
-    weiri_bytes copy = { weiri_arena_text(scratch, weiri_buffer_bytes(text)), text->size };
+    weiri_bytes copy = { weiri_arena_text(arena, weiri_buffer_bytes(text)), text->size };
 
     weiri_buffer_fini(text);
     return copy;
 }
 
 weiri_bytes
-weiri_binding_json(const ProtobufCMessage *message, weiri_arena *scratch)
+weiri_binding_json(const ProtobufCMessage *message, weiri_arena *arena)
 {
     weiri_buffer text = { 0 };
 
     weiri_json_add_message(&text, message, WEIRI_JSON_DEFAULTS);
-    return into_scratch(&text, scratch);
+    return into_arena(&text, arena);
 }
 
 weiri_bytes
-weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *scratch)
+weiri_binding_json_list(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_arena *arena)
 {
     weiri_buffer text = { 0 };
 
     weiri_json_add_field(&text, message, field, WEIRI_JSON_DEFAULTS);
-    return into_scratch(&text, scratch);
+    return into_arena(&text, arena);
 }

@@ -163,7 +163,7 @@ check_parameter(reader *r, const weiri_view_query *query, const weiri_parameter 
 {
     static const char *const taken[] = { "select", "order", "limit", "offset" };
     weiri_value value;
-    weiri_arena scratch = { 0 };
+    weiri_arena arena = { 0 };
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(parameter->name, taken[i]) == 0)
@@ -172,10 +172,10 @@ check_parameter(reader *r, const weiri_view_query *query, const weiri_parameter 
     for (size_t i = 0; i + 1 < query->n; i++)
         if (strcmp(query->parameters[i].name, parameter->name) == 0)
             weiri_problems_add(r->problems, r->file, r->line, "query %s has parameter '%s' twice", query->name, parameter->name);
-    if (parameter->has_default && !parameter->default_null && !weiri_value_read(parameter->type, parameter->fallback, &scratch, &value))
+    if (parameter->has_default && !parameter->default_null && !weiri_value_read(parameter->type, parameter->fallback, &arena, &value))
         weiri_problems_add(r->problems, r->file, r->line, "the default of '%s' is no %s: '%s'", parameter->name,
             weiri_parameter_type_names[parameter->type], parameter->fallback);
-    weiri_arena_fini(&scratch);
+    weiri_arena_fini(&arena);
 }
 
 static bool

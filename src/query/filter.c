@@ -35,7 +35,7 @@ weiri_question_fini(weiri_question *question)
 {
     weiri_buffer_fini(&question->sql);
     weiri_buffer_fini(&question->values);
-    weiri_arena_fini(&question->scratch);
+    weiri_arena_fini(&question->arena);
 }
 
 static void
@@ -117,10 +117,10 @@ typed_value(compiler *c, const weiri_column *column, const char *text, weiri_val
         good = read_number(text, ret_value);
         break;
     case WEIRI_AFFINITY_BLOB:
-        good = weiri_value_read(WEIRI_PARAMETER_BYTES, text, &c->q->scratch, ret_value);
+        good = weiri_value_read(WEIRI_PARAMETER_BYTES, text, &c->q->arena, ret_value);
         break;
     default:
-        good = weiri_value_read(WEIRI_PARAMETER_TEXT, text, &c->q->scratch, ret_value);
+        good = weiri_value_read(WEIRI_PARAMETER_TEXT, text, &c->q->arena, ret_value);
         break;
     }
     if (good)
@@ -191,7 +191,7 @@ add_like(compiler *c, const weiri_column *column, const char *text)
     if (!weiri_utf8_valid(weiri_bytes_of(text)))
         return weiri_error_set(c->err, WEIR_INVALID, "the pattern for '%s' is not UTF-8", column->name);
     weiri_filter_glob(text, &glob);
-    const char *kept = weiri_arena_text(&c->q->scratch, weiri_buffer_bytes(&glob));
+    const char *kept = weiri_arena_text(&c->q->arena, weiri_buffer_bytes(&glob));
     add_column(&c->where, column->name);
     weiri_buffer_add_text(&c->where, " GLOB ");
     add_value(c, weiri_value_text(kept, glob.size));
@@ -199,7 +199,7 @@ add_like(compiler *c, const weiri_column *column, const char *text)
     return WEIR_OK;
 }
 
-/* (a,b,"c,d"): elements into the scratch. */
+/* (a,b,"c,d"): elements into the arena. */
 static weir_status
 split_list(compiler *c, const weiri_column *column, const char *text, weiri_buffer *elements)
 {
@@ -209,7 +209,7 @@ split_list(compiler *c, const weiri_column *column, const char *text, weiri_buff
     if (n < 2 || text[0] != '(' || *end != ')')
         return weiri_error_set(c->err, WEIR_INVALID, "'%s=in.' is followed by a list in brackets: in.(a,b,\"c,d\")", column->name);
     while (at < end) {
-        char *element = weiri_arena_take(&c->q->scratch, (size_t)(end - at) + 1), *to = element;
+        char *element = weiri_arena_take(&c->q->arena, (size_t)(end - at) + 1), *to = element;
         bool quoted = *at == '"', closed = !quoted;
         for (at += quoted; at < end && (quoted ? !closed : *at != ','); at++) {
             if (quoted && *at == '"') {
@@ -285,7 +285,7 @@ add_filter(compiler *c, const weiri_column *column, const char *value)
             return no_operator(c, column->name, at, size);
         if (strlen(operators[i].name) != size || memcmp(operators[i].name, at, size) != 0)
             continue;
-        char *text = weiri_arena_text(&c->q->scratch, weiri_bytes_of(at + size + 1));
+        char *text = weiri_arena_text(&c->q->arena, weiri_bytes_of(at + size + 1));
         if (operators[i].sql != NULL)
             status = add_comparison(c, column, operators[i].sql, &text, 1, false);
         else

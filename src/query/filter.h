@@ -10,7 +10,7 @@
 typedef struct weiri_question {
     weiri_buffer sql;
     weiri_buffer values; /* weiri_value each: ?1 ?2 ... */
-    weiri_arena scratch; /* what they point to, where it isn't the arguments */
+    weiri_arena arena;   /* what they point to, where it isn't the arguments */
 } weiri_question;        /* zero-initialise */
 
 size_t weiri_question_value(weiri_question *question, weiri_value value); /* its number */

@@ -192,7 +192,7 @@ fini_view(weiri_view *view)
     if (view->store != NULL)
         view->store->ops->close(view->store);
     weiri_chunk_fini(&view->chunk);
-    weiri_arena_fini(&view->scratch);
+    weiri_arena_fini(&view->arena);
     weiri_signal_fini(&view->left);
     weiri_signal_fini(&view->moved);
     weiri_lock_fini(&view->doors);

@@ -29,9 +29,9 @@ read_hex(const char *text, uint8_t *to, size_t *ret_size)
 }
 
 static bool
-read_bytes(const char *text, weiri_arena *scratch, weiri_value *ret_value)
+read_bytes(const char *text, weiri_arena *arena, weiri_value *ret_value)
 {
-    uint8_t *to = weiri_arena_take(scratch, weiri_base64_room(strlen(text)));
+    uint8_t *to = weiri_arena_take(arena, weiri_base64_room(strlen(text)));
     size_t size;
 
     if (text[0] == '\\' && text[1] == 'x') {
@@ -45,7 +45,7 @@ read_bytes(const char *text, weiri_arena *scratch, weiri_value *ret_value)
 }
 
 bool
-weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *scratch, weiri_value *ret_value)
+weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *arena, weiri_value *ret_value)
 {
     weiri_bytes bytes = weiri_bytes_of(text);
     weiri_value value = { .kind = WEIRI_VALUE_INTEGER };
@@ -73,7 +73,7 @@ weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *scrat
         value.integer = yes;
         break;
     case WEIRI_PARAMETER_BYTES:
-        return read_bytes(text, scratch, ret_value);
+        return read_bytes(text, arena, ret_value);
     case WEIRI_PARAMETER_TIME:
         if (!weiri_moment_read(text, &value.integer))
             return false;

@@ -17,8 +17,8 @@ typedef enum weiri_parameter_type {
 } weiri_parameter_type;
 extern const char *const weiri_parameter_type_names[WEIRI_PARAMETER_TYPES];
 
-/* False: the text is no value of that type. A text borrows `text`, bytes lie in `scratch`. */
-bool weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *scratch, weiri_value *ret_value);
+/* False: the text is no value of that type. A text borrows `text`, bytes lie in `arena`. */
+bool weiri_value_read(weiri_parameter_type type, const char *text, weiri_arena *arena, weiri_value *ret_value);
 
 static inline weiri_value
 weiri_value_integer(int64_t integer)

@@ -25,7 +25,7 @@ typedef struct weiri_view {
     weiri_store *store;        /* replaced under work with the doors shut */
     weiri_position *positions; /* guarded by work: as committed */
     weiri_position *working;   /* guarded by work: with the transaction that runs */
-    weiri_arena scratch;       /* guarded by work */
+    weiri_arena arena;         /* guarded by work */
     weiri_value *values;       /* guarded by work: room for one statement */
     weiri_chunk chunk;         /* guarded by work */
     uint64_t *untouched;       /* guarded by work: of the transaction that runs, by statement */
