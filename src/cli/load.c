@@ -64,11 +64,17 @@ ask_source(void *user, const char *source, uint32_t partitions, uint64_t *last, 
     return l->http.source(l->client, source, partitions, last, ret_known, ret_fingerprint, err);
 }
 
+/* Short pauses are nobody's business; a person who has to wait is told why. */
 static void
-sleep_ms(void *user, int64_t pause_ms)
+wait_a_little(void *user, int64_t pause_ms, const char *why)
 {
     const struct timespec pause = { pause_ms / 1000, pause_ms % 1000 * 1000000 };
-    (void)user;
+    loading *l = user;
+
+    if (pause_ms >= 400) {
+        weiri_load_progress_clear(&l->progress);
+        fprintf(l->cli->talk, "weir load: %s; trying again in %.1f s\n", why, (double)pause_ms / 1000);
+    }
     (void)nanosleep(&pause, NULL);
 }
 
@@ -104,7 +110,8 @@ one_of(const weiri_cli *cli, const char *name, const char *allowed, char fallbac
     if (strcmp(value, "tab") == 0 || strcmp(value, "\\t") == 0)
         value = "\t";
     if (value[0] == '\0' || value[1] != '\0' || strchr(allowed, value[0]) == NULL)
-        return weiri_error_set(err, WEIR_INVALID, "--%s: '%.20s' is not one of , ; . : | tab as far as they make sense here", name, value);
+        return weiri_error_set(
+            err, WEIR_INVALID, "--%s: '%.20s' is not one of %s", name, value, strlen(allowed) > 2 ? ", ; : | tab" : ". ,");
     *ret_value = value[0];
     return WEIR_OK;
 }
@@ -249,7 +256,7 @@ static int
 tell_end(loading *l, weir_status status, const weir_error *err)
 {
     const weiri_load_summary summary = { l->input.path, l->type.name, l->source, l->records, weiri_load_progress_seconds(&l->progress),
-        stop_asked != 0, &l->sender.tally };
+        stop_asked != 0, l->sender.n, &l->sender.tally };
     bool again = stop_asked != 0 || status == WEIR_BUSY || status == WEIR_CLOSED || status == WEIR_TIMEOUT || status == WEIR_IO;
     int exit_code = l->sender.tally.unreadable > 0 ? WEIRI_EXIT_REJECTED : WEIRI_EXIT_DONE;
 
@@ -269,7 +276,7 @@ tell_end(loading *l, weir_status status, const weir_error *err)
 static int
 load(loading *l)
 {
-    weiri_load_door door = { send_commands, ask_source, sleep_ms, is_stopped, tell_unreadable, l };
+    weiri_load_door door = { send_commands, ask_source, wait_a_little, is_stopped, tell_unreadable, l };
     weir_error err = { 0 };
 
     int exit_code = ask_engine(l);

@@ -44,6 +44,7 @@ typedef struct weiri_load_summary {
     uint64_t lines;
     double seconds;
     bool interrupted;
+    uint64_t undecided; /* read, and no answer to them */
     const weiri_load_tally *tally;
 } weiri_load_summary;
 void weiri_load_summary_print(const weiri_cli *cli, const weiri_load_summary *summary);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A load for people: the progress bar and the summary. Thread: the main thread. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "base/world.h"
 #include "cli/load.h"
@@ -61,11 +62,13 @@ print_json(const weiri_cli *cli, const weiri_load_summary *s)
 
     for (size_t i = 0; i < s->tally->n_codes; i++)
         json_object_set_new(codes, s->tally->codes[i].code, json_integer((json_int_t)s->tally->codes[i].n));
-    json_t *all = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:b}", "file", s->path, "type", s->type, "source", s->source, "lines",
-        (json_int_t)s->lines, "accepted", (json_int_t)s->tally->accepted, "refused", (json_int_t)s->tally->rejected, "codes", codes,
-        "unreadable", (json_int_t)s->tally->unreadable, "repeated", (json_int_t)s->tally->repeated, "seconds", s->seconds, "interrupted",
-        (int)s->interrupted);
-    weiri_output_json(cli->out, all);
+    json_t *all = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:f,s:b}", "file", s->path, "type", s->type, "source", s->source,
+        "lines", (json_int_t)s->lines, "accepted", (json_int_t)s->tally->accepted, "refused", (json_int_t)s->tally->rejected, "codes",
+        codes, "unreadable", (json_int_t)s->tally->unreadable, "repeated", (json_int_t)s->tally->repeated, "undecided",
+        (json_int_t)s->undecided, "seconds", s->seconds, "interrupted", (int)s->interrupted);
+    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    fprintf(cli->out, "%s\n", text);
+    free(text);
     json_decref(all);
 }
 
@@ -84,4 +87,6 @@ weiri_load_summary_print(const weiri_cli *cli, const weiri_load_summary *s)
         fprintf(cli->out, "    %-18s %8" PRIu64 "\n", s->tally->codes[i].code, s->tally->codes[i].n);
     fprintf(cli->out, "  unreadable  %8" PRIu64 "\n", s->tally->unreadable);
     fprintf(cli->out, "  repeated    %8" PRIu64 "\n", s->tally->repeated);
+    if (s->undecided > 0)
+        fprintf(cli->out, "  undecided   %8" PRIu64 "\n", s->undecided);
 }

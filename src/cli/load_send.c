@@ -267,7 +267,8 @@ weiri_load_sender_flush(weiri_load_sender *sender, weir_error *err)
                        : weiri_error_set(err, WEIR_BUSY, "line %" PRIu64 " is refused as a gap again and again", sender->items[0].line);
         if (status != WEIR_OK || r.decided == 0) {
             int64_t pause_ms = retry_after_s > 0 ? retry_after_s * (int64_t)1000 : (int64_t)25 << tries;
-            sender->door.pause(sender->door.user, pause_ms < WEIRI_LOAD_PAUSE_MOST_MS ? pause_ms : WEIRI_LOAD_PAUSE_MOST_MS);
+            sender->door.pause(sender->door.user, pause_ms < WEIRI_LOAD_PAUSE_MOST_MS ? pause_ms : WEIRI_LOAD_PAUSE_MOST_MS,
+                status != WEIR_OK ? err->text : "a gap that does not close");
         }
     }
     return WEIR_OK;

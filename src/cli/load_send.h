@@ -17,7 +17,7 @@ typedef struct weiri_load_door {
      * INVALID: no such answer. */
     weir_status (*source)(
         void *user, const char *source, uint32_t partitions, uint64_t *last, bool *ret_known, uint64_t *ret_fingerprint, weir_error *err);
-    void (*pause)(void *user, int64_t pause_ms);
+    void (*pause)(void *user, int64_t pause_ms, const char *why);
     bool (*interrupted)(void *user);
     void (*unreadable)(void *user, uint64_t line, const char *words); /* the engine could make no command of it */
     void *user;

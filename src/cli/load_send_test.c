@@ -92,8 +92,9 @@ tell_source(
 }
 
 static void
-count_pause(void *user, int64_t pause_ms)
+count_pause(void *user, int64_t pause_ms, const char *why)
 {
+    assert_true(strlen(why) > 0);
     assert_true(pause_ms > 0 && pause_ms <= WEIRI_LOAD_PAUSE_MOST_MS);
     ((engine *)user)->pauses++;
 }

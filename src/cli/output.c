@@ -194,6 +194,7 @@ weiri_output_table(FILE *to, FILE *talk, const json_t *rows, const char *const *
     if (t->n > 0 && json_array_size(rows) > 0)
         print_row(to, t, NULL);
     json_array_foreach(rows, i, row) print_row(to, t, row);
+    (void)fflush(to); /* so that on a terminal the count stands below */
     if (talk != NULL)
         fprintf(talk, "(%zu row%s)\n", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s");
     weiri_release(t);

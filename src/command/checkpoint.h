@@ -27,7 +27,7 @@ typedef struct weiri_checkpoint_meta {
     uint64_t checksum; /* of all the above */
 } weiri_checkpoint_meta;
 _Static_assert(sizeof(weiri_checkpoint_meta) == 112, "docs/formats/checkpoint.md");
-enum { WEIRI_CHECKPOINT_FORMAT = 1, WEIRI_CHECKPOINT_SLICE = 256 << 10 };
+enum { WEIRI_CHECKPOINT_FORMAT = 1 };
 
 /* Rows on their way to disk: u32 key size, u32 value size, key, value; one behind the other. The writer puts a CRC32C of key and
  * value behind each value; loading checks it and takes it off. Begin, then append the value to `rows`, then end. */

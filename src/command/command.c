@@ -39,6 +39,8 @@ fill_defaults(weiri_commands *c)
         config->window = 262144;
     if (config->checkpoint_events == 0)
         config->checkpoint_events = 1000000;
+    if (config->checkpoint_slice == 0)
+        config->checkpoint_slice = 256 << 10;
 }
 
 static void

@@ -22,6 +22,7 @@ typedef struct weiri_commands_config {
     size_t queue_bytes;         /* of one lane; 0: 64 MiB */
     uint32_t window;            /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
     uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
+    uint32_t checkpoint_slice;  /* bytes of states packed between two batches; 0: 256 KiB */
 } weiri_commands_config;
 
 typedef enum weiri_answer_kind {

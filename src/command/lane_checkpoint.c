@@ -101,7 +101,7 @@ pack(weiri_lane *lane)
 {
     weiri_lane_checkpoint *checkpoint = &lane->checkpoint;
     weiri_slice *slice = &checkpoint->slice;
-    size_t most = slice->rows.size + WEIRI_CHECKPOINT_SLICE;
+    size_t most = slice->rows.size + lane->commands->config.checkpoint_slice;
 
     while (checkpoint->at < checkpoint->n && slice->rows.size < most) {
         weiri_state_entry *entry = checkpoint->list[checkpoint->at++];

@@ -195,26 +195,41 @@ test_a_checkpoint_and_a_tail_give_what_the_whole_log_gives(void **state)
     weiri_release(with);
 }
 
+/* Sends while it waits for nothing, so that states move between the slices of a checkpoint. */
 static void
-test_running_checkpoints_leave_a_directory_that_is_right_at_any_moment(void **state)
+test_a_checkpoint_taken_while_its_states_move_is_right(void **state)
 {
     testing_side *side = *state;
     weiri_lane_metrics metrics;
+    testing_answer *answers = weiri_allocate(6000 * sizeof *answers);
+    weir_error err;
 
     testing_side_close(side);
-    side->config.checkpoint_events = 20;
+    side->config.checkpoint_events = 300;
+    side->config.checkpoint_slice = 1; /* one state */
+    side->config.window = 3000;
     testing_side_open(side);
-    for (unsigned i = 0; i < 1500; i += 30)
-        send_mixed(side, i, i + 30);
+    for (unsigned i = 0; i < 6000; i++) {
+        char counter[16], id[16];
+        tc command = mixed(i, counter, id);
+        testing_answer_init(&answers[i]);
+        assert_int_equal(testing_send(side, &command, &answers[i], &err), WEIR_OK);
+        if (i % 8 == 0)
+            testing_answer_wait(&answers[i]);
+    }
+    for (unsigned i = 0; i < 6000; i++)
+        testing_answer_wait(&answers[i]);
+    weiri_release(answers);
     weiri_commands_metrics(side->commands, 0, &metrics);
     assert_true(metrics.checkpoints >= 2 && metrics.checkpoint_offset > 0);
-    char *before = knowledge(side, 1500);
-    /* As kill -9 leaves it: everything but the checkpoint of the stop. (Copied while it runs: LMDB's newest root is whole.) */
+    char *before = knowledge(side, 6000 / 20);
+    /* As kill -9 leaves it: without the checkpoint of the stop. (Copied while it runs: LMDB's newest root is whole.) */
     testing_copy(side->dir, "checkpoint", "running");
     testing_side_close(side);
     testing_copy(side->dir, "running", "checkpoint");
     testing_side_open(side);
-    check_knows(side, 1500, before);
+    assert_in_range(recovered(side), 1, testing_records(side, WEIRI_TOPIC_EVENTS) / 3); /* it was not dropped */
+    check_knows(side, 6000 / 20, before);
     weiri_release(before);
 }
 
@@ -257,6 +272,39 @@ test_a_checkpoint_of_another_log_or_module_or_of_a_longer_log_is_dropped(void **
         check_knows(side, 300, without);
         weiri_release(without);
     }
+}
+
+static void
+add_to_z(testing_side *side, int64_t amount, unsigned times)
+{
+    testing_answer a;
+
+    for (unsigned i = 0; i < times; i++)
+        testing_run(side, &(tc){ .counter = "z", .amount = amount }, &a);
+}
+
+static void
+test_a_checkpoint_of_another_future_of_the_same_log_is_dropped(void **state)
+{
+    testing_side *side = *state;
+    uint64_t version;
+
+    add_to_z(side, 1, 10);
+    testing_side_close(side);
+    testing_copy(side->dir, "log", "old-log");
+    testing_side_open(side);
+    add_to_z(side, 1, 10);
+    testing_side_close(side);
+    testing_copy(side->dir, "checkpoint", "foreign");
+    testing_copy(side->dir, "old-log", "log");
+    testing_remove(side->dir, "checkpoint");
+    testing_side_open(side);
+    add_to_z(side, 2, 12); /* every offset, version and reference as the checkpoint knows them; other amounts */
+    testing_side_close(side);
+    testing_copy(side->dir, "foreign", "checkpoint");
+    testing_side_open(side);
+    assert_int_equal(testing_total(side, "z", &version), 10 + 24);
+    assert_int_equal(recovered(side), 22);
 }
 
 static void
@@ -382,8 +430,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_lane_knows_the_same_after_a_restart_with_and_without_its_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_and_a_tail_give_what_the_whole_log_gives, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_running_checkpoints_leave_a_directory_that_is_right_at_any_moment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_checkpoint_taken_while_its_states_move_is_right, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_of_another_log_or_module_or_of_a_longer_log_is_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_checkpoint_of_another_future_of_the_same_log_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_event_type_that_the_module_does_not_know_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_senders_who_repeat_everything_are_decided_once_each, set_up, tear_down),
     };

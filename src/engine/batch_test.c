@@ -34,75 +34,40 @@ expect_line(weiri_reply *reply, size_t n, const char *words)
 static void
 test_good_and_bad_lines_are_answered_each_in_order(void **state)
 {
-    weiri_reply r = testing_batch(*state,
-        LINE("1", "{\"counterId\":\"a\",\"amount\":1}") "\n"
-                                                        "not json\n" LINE("3",
-                                                            "{\"counterId\":\"b\",\"amount\":-1}") "  \r\n"
-                                                                                                   "{\"type\":\"Adt\",\"data\":{}}\n" LINE(
-                                                                                                       "5", "{\"counterId\":\"a\","
-                                                                                                            "\"amuont\":2}") LINE("6",
-                                                                                                       "{\"amount\":2}") "{\"type\":"
-                                                                                                                         "\"Add\",\"id\":"
-                                                                                                                         "\"7\","
-                                                                                                                         "\"expectedVersion"
-                                                                                                                         "\":7,\"data\":{"
-                                                                                                                         "\"counterId\":"
-                                                                                                                         "\"a\",\"amount\":"
-                                                                                                                         "1}}\n" LINE("1",
-                                                                                                                             "{\"counterId"
-                                                                                                                             "\":\"a\","
-                                                                                                                             "\"amount\":"
-                                                                                                                             "1}") "[1]\n"
-                                                                                                                                   "{\"type"
-                                                                                                                                   "\":"
-                                                                                                                                   "\"Add\""
-                                                                                                                                   ",\"ide"
-                                                                                                                                   "\":"
-                                                                                                                                   "\"x\","
-                                                                                                                                   "\"data"
-                                                                                                                                   "\":{}}"
-                                                                                                                                   "\n"
-                                                                                                                                   "{\"type"
-                                                                                                                                   "\":"
-                                                                                                                                   "\"Add\""
-                                                                                                                                   "}\n"
-                                                                                                                                   "{\"data"
-                                                                                                                                   "\":{}}"
-                                                                                                                                   "\n"
-                                                                                                                                   "{\"type"
-                                                                                                                                   "\":"
-                                                                                                                                   "\"Add\""
-                                                                                                                                   ",\"data"
-                                                                                                                                   "\":{"
-                                                                                                                                   "\"count"
-                                                                                                                                   "erId\":"
-                                                                                                                                   "\"c\","
-                                                                                                                                   "\"amoun"
-                                                                                                                                   "t\":0}"
-                                                                                                                                   "}",
-        false);
+    static const struct {
+        const char *line, *words, *more;
+    } lines[] = {
+        { LINE("1", "{\"counterId\":\"a\",\"amount\":1}") "\n",
+            "{\"status\":200,\"id\":\"1\",\"aggregate\":\"counter\",\"key\":\"a\",\"version\":1,\"position\":\"",
+            "\"events\":[{\"type\":\"testing.v1.Added\",\"version\":1}]}" },
+        { "not json\n", "\"status\":400,\"code\":\"invalid\",\"detail\":\"line 2: ", "\"line\":2}" },
+        { LINE("3", "{\"counterId\":\"b\",\"amount\":-1}") "  \r\n",
+            "\"status\":422,\"code\":\"bad-amount\",\"detail\":\"-1 is negative\",\"id\":\"3\"", "" },
+        { "{\"type\":\"Adt\",\"data\":{}}\n", "\"status\":404", "did you mean" },
+        { LINE("5", "{\"counterId\":\"a\",\"amuont\":2}"), "did you mean 'amount'?", "line 5: " },
+        { LINE("6", "{\"amount\":2}"), "counter_id: the key of", "" },
+        { "{\"type\":\"Add\",\"id\":\"7\",\"expectedVersion\":7,\"data\":{\"counterId\":\"a\",\"amount\":1}}\n", "\"status\":412", "" },
+        { LINE("1", "{\"counterId\":\"a\",\"amount\":1}"), "\"repeated\":true", "\"version\":1," },
+        { "[1]\n", "expected a JSON object", "" },
+        { "{\"type\":\"Add\",\"ide\":\"x\",\"data\":{}}\n", "no member 'ide'; did you mean 'id'?", "" },
+        { "{\"type\":\"Add\"}\n", "data: expected an object with the fields of testing.v1.Add", "" },
+        { "{\"data\":{}}\n", "type: expected the name of a command", "" },
+        { "{\"type\":\"Add\",\"data\":{\"counterId\":\"c\",\"amount\":0}}", "\"status\":200", "" },
+    };
+    weiri_buffer body = { 0 };
 
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        weiri_buffer_add_text(&body, lines[i].line);
+    weiri_reply r = testing_batch(*state, weiri_buffer_text(&body), false);
     assert_int_equal(r.http, 200);
     assert_string_equal(r.content_type, "application/x-ndjson");
-    expect_line(&r, 0, "{\"status\":200,\"id\":\"1\",\"aggregate\":\"counter\",\"key\":\"a\",\"version\":1,\"position\":\"");
-    expect_line(&r, 0, "\"events\":[{\"type\":\"testing.v1.Added\",\"version\":1}]}");
-    expect_line(&r, 1, "\"status\":400,\"code\":\"invalid\",\"detail\":\"line 2: ");
-    expect_line(&r, 2, "\"status\":422,\"code\":\"bad-amount\",\"detail\":\"-1 is negative\",\"id\":\"3\"");
-    expect_line(&r, 3, "\"status\":404");
-    expect_line(&r, 3, "line 4: ");
-    expect_line(&r, 3, "did you mean");
-    expect_line(&r, 4, "did you mean 'amount'?");
-    expect_line(&r, 5, "counter_id: the key of");
-    expect_line(&r, 6, "\"status\":412");
-    expect_line(&r, 7, "\"repeated\":true");
-    expect_line(&r, 7, "\"version\":1,");
-    expect_line(&r, 8, "expected a JSON object");
-    expect_line(&r, 9, "no member 'ide'; did you mean 'id'?");
-    expect_line(&r, 10, "data: expected an object with the fields of testing.v1.Add");
-    expect_line(&r, 11, "type: expected the name of a command");
-    expect_line(&r, 12, "\"status\":200");
-    assert_string_equal(line(&r, 13), "");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        expect_line(&r, i, lines[i].words);
+        expect_line(&r, i, lines[i].more);
+    }
+    assert_string_equal(line(&r, sizeof lines / sizeof *lines), "");
     weiri_reply_fini(&r);
+    weiri_buffer_fini(&body);
 }
 
 static void

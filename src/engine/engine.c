@@ -134,6 +134,8 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     weiri_timers_init(&service->timers, service->world);
     weiri_walker_init(&service->walker);
     weiri_settling_init(&service->settling);
+    for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
+        weiri_signal_init(&service->executed[i]);
     weiri_schema_new(module, &service->schema, problems);
     status = open_log(service, settings, err);
     if (status == WEIR_OK)
@@ -175,6 +177,8 @@ weir_close(weir_engine *engine)
     weiri_log_close(engine->log);
     weiri_schema_free(engine->schema);
     weiri_settling_fini(&engine->settling);
+    for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
+        weiri_signal_fini(&engine->executed[i]);
     weiri_module_unload(&engine->loaded);
     weiri_release(engine->recent);
     weiri_release(engine->dir);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,34 @@ static const char counters_sql[] = "-- schema:\n"
                                    "UPDATE counters SET total = 0 WHERE counter_id = :counter_id;\n"
                                    "-- query: above(least integer = 10)\n"
                                    "SELECT counter_id, total FROM counters WHERE total >= :least ORDER BY counter_id;\n";
+
+/* ---- replies -------------------------------------------------------------------------------------------- */
+
+/* On the test's stack: `told` is the last that is done to it elsewhere. What is slept on outlives every call. */
+typedef struct awaited {
+    weiri_reply reply;
+    _Atomic bool told;
+} awaited;
+
+static weiri_signal replied;
+
+static void
+told(void *user, weiri_reply *reply)
+{
+    awaited *a = user;
+
+    a->reply = *reply;
+    atomic_store(&a->told, true);
+    weiri_signal_raise(&replied);
+}
+
+static weiri_reply
+await(awaited *a)
+{
+    for (uint64_t seen = weiri_signal_count(&replied); !atomic_load(&a->told); seen = weiri_signal_count(&replied))
+        (void)weiri_signal_wait(&replied, seen, -1);
+    return a->reply;
+}
 
 void
 testing_engine_open(testing_engine *engine, const char *more_settings)
@@ -44,6 +73,7 @@ testing_engine_close(testing_engine *engine)
 int
 testing_engine_setup(void **state)
 {
+    static bool ready;
     testing_engine *engine = calloc(1, sizeof *engine);
     char path[128];
 
@@ -55,6 +85,9 @@ testing_engine_setup(void **state)
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_true(fputs(counters_sql, file) >= 0 && fclose(file) == 0);
+    if (!ready)
+        weiri_signal_init(&replied);
+    ready = true;
     testing_engine_open(engine, "");
     *state = engine;
     return 0;
@@ -80,30 +113,7 @@ testing_engine_teardown(void **state)
     return 0;
 }
 
-/* ---- replies -------------------------------------------------------------------------------------------- */
-
-typedef struct awaited {
-    weiri_reply reply;
-    weiri_signal told;
-} awaited;
-
-static void
-told(void *user, weiri_reply *reply)
-{
-    awaited *a = user;
-
-    a->reply = *reply;
-    weiri_signal_raise(&a->told);
-}
-
-static weiri_reply
-await(awaited *a)
-{
-    while (weiri_signal_count(&a->told) == 0)
-        (void)weiri_signal_wait(&a->told, 0, -1);
-    weiri_signal_fini(&a->told);
-    return a->reply;
-}
+/* ---- asking ----------------------------------------------------------------------------------------------- */
 
 const char *
 testing_body(weiri_reply *reply)
@@ -126,7 +136,6 @@ testing_call(testing_engine *engine, weiri_command_call call)
 {
     awaited a = { 0 };
 
-    weiri_signal_init(&a.told);
     call.done = told;
     call.user = &a;
     weiri_service_command(engine->service, &call);
@@ -144,7 +153,6 @@ testing_batch(testing_engine *engine, const char *body, bool json_array)
 {
     awaited a = { 0 };
 
-    weiri_signal_init(&a.told);
     weiri_commands_call call = { .json_array = json_array, .body = weiri_bytes_of(body), .done = told, .user = &a };
     weiri_service_commands(engine->service, &call);
     return await(&a);
@@ -155,7 +163,6 @@ testing_outcome(testing_engine *engine, const char *aggregate, const char *key, 
 {
     awaited a = { 0 };
 
-    weiri_signal_init(&a.told);
     weiri_service_outcome(engine->service, aggregate, key, id, told, &a);
     return await(&a);
 }
@@ -165,7 +172,6 @@ testing_state(testing_engine *engine, const char *aggregate, const char *key, ui
 {
     awaited a = { 0 };
 
-    weiri_signal_init(&a.told);
     weiri_service_state(engine->service, aggregate, key, version, told, &a);
     return await(&a);
 }
@@ -175,7 +181,6 @@ testing_history(testing_engine *engine, weiri_history_call call)
 {
     awaited a = { 0 };
 
-    weiri_signal_init(&a.told);
     weiri_service_history(engine->service, &call, told, &a);
     return await(&a);
 }

@@ -23,6 +23,8 @@ typedef struct weiri_settling {
     weiri_lock one; /* one settles at a time */
 } weiri_settling;
 
+enum { WEIRI_EXECUTED_SIGNALS = 64 };
+
 struct weir_engine {
     const weir_module *module;
     const weiri_world *world;
@@ -37,6 +39,8 @@ struct weir_engine {
     weiri_walker walker;
     weiri_finder *recent; /* one a partition, and one for what lies further back: callback thread only */
     weiri_settling settling;
+    weiri_signal executed[WEIRI_EXECUTED_SIGNALS]; /* what callers of weir_execute sleep on, each on one of them */
+    _Atomic unsigned executions;
     _Atomic bool refusing;
     weiri_loaded_module loaded; /* of weir_open */
 };

@@ -166,8 +166,11 @@ weir_submit(weir_engine *engine, const ProtobufCMessage *command, const weir_sub
     return status;
 }
 
+/* On the stack of its caller, who leaves as soon as `done` is set: setting it is the last that is done to it here. So what the
+ * caller sleeps on belongs to the engine, which outlives every call. */
 typedef struct execution {
-    weiri_signal answered;
+    _Atomic bool done;
+    weiri_signal *answered;
     weir_outcome outcome;
 } execution;
 
@@ -175,27 +178,27 @@ static void
 executed(void *user, const weir_outcome *outcome)
 {
     execution *e = user;
+    weiri_signal *answered = e->answered;
 
     e->outcome = *outcome;
-    weiri_signal_raise(&e->answered);
+    atomic_store(&e->done, true);
+    weiri_signal_raise(answered);
 }
 
 weir_status
 weir_execute(weir_engine *engine, const ProtobufCMessage *command, const weir_submission *submission, weir_outcome *ret_outcome)
 {
-    execution e = { 0 };
+    execution e = { .answered = &engine->executed[atomic_fetch_add(&engine->executions, 1) % WEIRI_EXECUTED_SIGNALS] };
     weir_error err;
 
-    weiri_signal_init(&e.answered);
     if (weir_submit(engine, command, submission, executed, &e, &err) == WEIR_OK) {
-        while (weiri_signal_count(&e.answered) == 0)
-            (void)weiri_signal_wait(&e.answered, 0, -1);
+        for (uint64_t seen = weiri_signal_count(e.answered); !atomic_load(&e.done); seen = weiri_signal_count(e.answered))
+            (void)weiri_signal_wait(e.answered, seen, -1);
     } else {
         e.outcome = (weir_outcome){ .status = err.status, .log_id = engine->identity->id };
         (void)snprintf(e.outcome.code, sizeof e.outcome.code, "%s", weiri_answer_row_of(err.status, "")->code);
         (void)snprintf(e.outcome.text, sizeof e.outcome.text, "%s", err.text);
     }
-    weiri_signal_fini(&e.answered);
     *ret_outcome = e.outcome;
     return e.outcome.status;
 }

@@ -163,6 +163,36 @@ test_a_client_that_leaves_in_its_body_is_forgotten(void **state)
 }
 
 static void
+test_more_connections_than_may_be_are_told_so(void **state)
+{
+    enum { MOST = 4 };
+    weiri_http_config config = { .listen = "127.0.0.1:0", .threads = 2, .connections = MOST };
+    weiri_http *small;
+    test_client clients[MOST], more;
+    weir_error err;
+
+    assert_int_equal(weiri_http_start(NULL, &config, &small, &err), WEIR_OK);
+    for (int i = 0; i < MOST; i++) {
+        test_client_open(&clients[i], weiri_http_port(small));
+        assert_int_equal(test_client_ask(&clients[i], "GET /views HTTP/1.1\r\nHost: h\r\n\r\n"), 200);
+    }
+    test_client_open(&more, weiri_http_port(small));
+    assert_true(test_client_read(&more, false) && more.status == 503);
+    assert_non_null(strstr(more.body, "too many connections"));
+    test_client_close(&more);
+    test_client_close(&clients[0]);
+    int status = 0;
+    while (status != 200) { /* until the end of the first has been seen */
+        test_client_open(&more, weiri_http_port(small));
+        status = test_client_ask(&more, "GET /views HTTP/1.1\r\nHost: h\r\n\r\n");
+        test_client_close(&more);
+    }
+    for (int i = 1; i < MOST; i++)
+        test_client_close(&clients[i]);
+    weiri_http_stop(small);
+}
+
+static void
 test_a_taken_port_says_so(void **state)
 {
     char address[40], words[120];
@@ -208,6 +238,7 @@ main(void)
         cmocka_unit_test(test_a_slow_body_is_waited_for),
         cmocka_unit_test(test_a_chunked_body_is_put_together),
         cmocka_unit_test(test_a_client_that_leaves_in_its_body_is_forgotten),
+        cmocka_unit_test(test_more_connections_than_may_be_are_told_so),
         cmocka_unit_test(test_a_taken_port_says_so),
         cmocka_unit_test(test_a_bad_address_says_so),
     };

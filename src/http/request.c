@@ -299,10 +299,12 @@ weiri_request_connection(void *cls, struct MHD_Connection *connection, void **so
         request->http = cls;
         request->connection = connection;
         *socket_context = request;
+        atomic_fetch_add(&request->http->connections, 1);
         return;
     }
     if (request == NULL)
         return;
+    atomic_fetch_sub(&request->http->connections, 1);
     weiri_reply_fini(&request->reply);
     weiri_target_fini(&request->target);
     weiri_buffer_fini(&request->body);

@@ -28,7 +28,11 @@ struct weiri_http {
     weiri_pool *pool;
     int64_t outcome_ms;
     uint16_t port;
-    bool refusing;
+    int listen_fd;
+    weiri_thread acceptor;
+    uint32_t connections_most;
+    _Atomic uint32_t connections;
+    _Atomic bool refusing;
     _Atomic bool stopping;
     _Atomic uint32_t asked;     /* handlers begun whose weiri_request_ready has not yet returned */
     _Atomic uint32_t replying;  /* requests that are asked or refused and not yet completed */

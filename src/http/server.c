@@ -3,6 +3,7 @@
  * answered and no connection is suspended. Thread: start, refuse and stop from one thread at a time. */
 #include "http/server.h"
 #include "base/memory.h"
+#include "http/acceptor.h"
 #include "http/listen.h"
 #include "http/request.h"
 #include <sys/resource.h>
@@ -45,15 +46,16 @@ keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
 }
 
 static struct MHD_Daemon *
-start_daemon(weiri_http *http, const weiri_http_config *config, int fd)
+start_daemon(weiri_http *http, uint32_t threads)
 {
-    uint32_t threads = threads_of(config), connections = connections_of(config);
+    /* Each thread has its share of the limit, and a few more: which one gets a connection depends on its number. */
+    unsigned connections = http->connections_most + http->connections_most / 2 + 64 * threads;
 
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL, weiri_request_handle,
-        http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT,
-        connections < threads ? threads : connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-        NULL, MHD_OPTION_NOTIFY_CONNECTION, weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http,
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
+        NULL, weiri_request_handle, http, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_URI_LOG_CALLBACK, weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http,
         MHD_OPTION_END);
 }
 
@@ -65,6 +67,7 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     weir_status status;
 
     http->service = service;
+    http->connections_most = connections_of(config);
     http->outcome_ms = config->outcome_ms > 0 ? config->outcome_ms : OUTCOME_MS;
     status = weiri_listen(config->listen, &fd, &http->port, err);
     if (status != WEIR_OK)
@@ -72,14 +75,19 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     status = weiri_pool_start(&http->pool, err);
     if (status != WEIR_OK)
         goto out;
-    http->daemon = start_daemon(http, config, fd);
+    http->daemon = start_daemon(http, threads_of(config));
     if (http->daemon == NULL) {
         status = weiri_error_set(err, WEIR_IO, "the HTTP threads could not be started");
         goto out;
     }
+    status = weiri_acceptor_start(http, fd, err);
+    if (status != WEIR_OK)
+        goto out;
     *ret_http = http;
     return WEIR_OK;
 out:
+    if (http->daemon != NULL)
+        MHD_stop_daemon(http->daemon);
     weiri_pool_stop(http->pool);
     if (fd >= 0)
         (void)close(fd);
@@ -96,12 +104,7 @@ weiri_http_port(const weiri_http *http)
 void
 weiri_http_refuse(weiri_http *http)
 {
-    if (http->refusing)
-        return;
-    http->refusing = true;
-    int fd = MHD_quiesce_daemon(http->daemon);
-    if (fd >= 0)
-        (void)close(fd);
+    weiri_acceptor_stop(http);
 }
 
 void

@@ -93,7 +93,7 @@ class Crash(Case):
         self.check(acknowledged)
 
     def check(self, acknowledged):
-        client = Client(self.server.port)
+        client = self.client(self.server)
         until = time.monotonic() + 60
         while any(view["lagEvents"] for view in client.get("/views")[2]["views"]):
             self.assertLess(time.monotonic(), until, "the views did not catch up")

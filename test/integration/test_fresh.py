@@ -23,6 +23,8 @@ class Fresh(Case):
                     self.wrong.append((sku, outcome, status, rows))
         except Exception as error:  # told by the main thread
             self.wrong.append(repr(error))
+        finally:
+            client.close()
 
     def test_no_client_reads_an_older_row(self):
         self.wrong = []
@@ -33,7 +35,7 @@ class Fresh(Case):
             for thread in threads:
                 thread.join()
             self.assertEqual(self.wrong, [])
-            _, _, rows = Client(server.port).get("/views/stock/stock")
+            _, _, rows = self.client(server).get("/views/stock/stock")
             self.assertEqual(sum(row["on_hand"] for row in rows), CLIENTS * ROUNDS)
 
 

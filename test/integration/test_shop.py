@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from weirtest import SHOP_DATA, TOP, Case, Client, Server, weir
+from weirtest import SHOP_DATA, TOP, Case, Server, weir
 
 ORACLE = TOP / "examples/shop/oracle.py"
 SALES = [SHOP_DATA / "online-retail.csv", "--as", "shop.v1.RecordSale", "--map", "sku=StockCode", "--map", "sold_at_ms=InvoiceDate",
@@ -31,7 +31,7 @@ class Shop(Case):
             summary = json.loads(run.stdout)
             for key in ("accepted", "repeated", "unreadable"):
                 counts[key] = counts.get(key, 0) + summary[key]
-            for code, n in summary["refused"].items():
+            for code, n in summary["codes"].items():
                 counts[code] = counts.get(code, 0) + n
         return counts
 
@@ -62,7 +62,7 @@ class Shop(Case):
     def test_a_load_and_a_second_one(self):
         wanted = {code: int(n) for code, n in oracle("outcomes")}
         with Server(self.dir) as server:
-            client = Client(server.port)
+            client = self.client(server)
             counts = self.load(server.url)
             self.assertEqual(counts.pop("repeated"), 0)
             self.assertEqual(counts, wanted)
@@ -78,7 +78,7 @@ class Shop(Case):
         shutil.rmtree(self.dir / "views")
         shutil.rmtree(self.dir / "checkpoint")
         with Server(self.dir) as server:
-            client = Client(server.port)
+            client = self.client(server)
             self.assert_views_are_the_oracles(client)
             self.assertEqual(self.load(server.url)["accepted"], 0)
         self.assertEqual(self.dumps(), before)
@@ -94,7 +94,7 @@ class Shop(Case):
         counts = self.load(server.url)
         self.assertEqual(counts["accepted"] + counts["repeated"] + sum(n for code, n in counts.items()
                          if code not in ("accepted", "repeated", "unreadable")) + counts["unreadable"], sum(wanted.values()))
-        self.assert_views_are_the_oracles(Client(server.port))
+        self.assert_views_are_the_oracles(self.client(server))
         server.stop()
         self.assertEqual(weir("verify", "--dir", self.dir).returncode, 0)
 

@@ -113,3 +113,8 @@ class Case(unittest.TestCase):
         self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="weir-"))
         self.addCleanup(shutil.rmtree, self.tmp, ignore_errors=True)
         self.dir = self.tmp / "shop.data"
+
+    def client(self, server):
+        client = Client(server.port)
+        self.addCleanup(client.close)
+        return client
