@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/json.h"
-#include "message/value.h"
+#include "message/literal.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -67,7 +67,7 @@ is_called(const char *name, weiri_bytes text)
 static weir_status
 fail_unknown(weiri_build *build, const ProtobufCMessageDescriptor *descriptor, weiri_bytes name)
 {
-    char shown[WEIRI_VALUE_SHOWN], camel[NAME_MOST], best[NAME_MOST], hint[NAME_MOST + 32];
+    char shown[WEIRI_LITERAL_SHOWN], camel[NAME_MOST], best[NAME_MOST], hint[NAME_MOST + 32];
     weiri_nearest nearest = { 0 };
 
     (void)weiri_text_show(name, shown);

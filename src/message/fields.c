@@ -6,7 +6,7 @@
 #include "message/build.h"
 #include "message/json_text.h"
 #include "message/number.h"
-#include "message/value.h"
+#include "message/literal.h"
 #include <string.h>
 
 static bool
@@ -49,22 +49,22 @@ store_bytes(weiri_build *build, const char *text, ProtobufCBinaryData *member)
         weiri_buffer_add_char(&bytes, (char)byte);
     }
     if (status == WEIR_OK)
-        weiri_value_store_bytes(weiri_buffer_bytes(&bytes), member);
+        weiri_literal_store_bytes(weiri_buffer_bytes(&bytes), member);
     weiri_buffer_fini(&bytes);
     return status;
 }
 
-static weiri_value
+static weiri_literal
 value_of(const ProtobufCFieldDescriptor *field, const char *text)
 {
-    weiri_value value = { .kind = WEIRI_VALUE_STRING, .text = weiri_bytes_of(text) };
+    weiri_literal value = { .kind = WEIRI_LITERAL_STRING, .text = weiri_bytes_of(text) };
 
     if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "true") == 0)
-        value.kind = WEIRI_VALUE_TRUE;
+        value.kind = WEIRI_LITERAL_TRUE;
     else if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "false") == 0)
-        value.kind = WEIRI_VALUE_FALSE;
+        value.kind = WEIRI_LITERAL_FALSE;
     else if (field->type != PROTOBUF_C_TYPE_STRING && weiri_number_is(value.text))
-        value.kind = WEIRI_VALUE_NUMBER;
+        value.kind = WEIRI_LITERAL_NUMBER;
     return value;
 }
 
@@ -80,8 +80,8 @@ store(weiri_build *build, const char *text, ProtobufCMessage *message, const Pro
     if (field->type == PROTOBUF_C_TYPE_BYTES) {
         status = store_bytes(build, text, member);
     } else {
-        weiri_value value = value_of(field, text);
-        status = weiri_build_locate(build, weiri_value_store(&value, field, member, build->err));
+        weiri_literal value = value_of(field, text);
+        status = weiri_build_locate(build, weiri_literal_store(&value, field, member, build->err));
     }
     if (status == WEIR_OK)
         weiri_build_leave(build);
@@ -93,7 +93,7 @@ static weir_status
 store_json(weiri_build *build, const char *text, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
     bool list = field->label == PROTOBUF_C_LABEL_REPEATED;
-    char shown[WEIRI_VALUE_SHOWN];
+    char shown[WEIRI_LITERAL_SHOWN];
 
     if (text[strspn(text, " \t\r\n")] == (list ? '[' : '{'))
         return weiri_json_read_field(build, weiri_bytes_of(text), message, field);
@@ -106,7 +106,7 @@ read_argument(weiri_build *build, const char *argument, ProtobufCMessage *messag
 {
     const ProtobufCFieldDescriptor *field;
     const char *equals = strchr(argument, '=');
-    char shown[WEIRI_VALUE_SHOWN];
+    char shown[WEIRI_LITERAL_SHOWN];
 
     if (equals == NULL || equals == argument)
         return weiri_build_fail(build, "expected field=value, got '%s'", weiri_text_show(weiri_bytes_of(argument), shown));

@@ -5,7 +5,7 @@
 #include "message/json_text.h"
 #include "message/json.h"
 #include "message/number.h"
-#include "message/value.h"
+#include "message/literal.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -167,26 +167,26 @@ read_string(reader *r, weiri_bytes *ret_text)
 
 /* Reads a scalar; of a list or an object only what it is. */
 static weir_status
-read_value(reader *r, weiri_value *ret_value)
+read_value(reader *r, weiri_literal *ret_value)
 {
-    weiri_value value = { 0 };
+    weiri_literal value = { 0 };
     weir_status status = WEIR_OK;
 
     if (take(r, '"')) {
-        value.kind = WEIRI_VALUE_STRING;
+        value.kind = WEIRI_LITERAL_STRING;
         status = read_string(r, &value.text);
     } else if (r->at < r->end && *r->at == '{') {
-        value.kind = WEIRI_VALUE_OBJECT;
+        value.kind = WEIRI_LITERAL_OBJECT;
     } else if (r->at < r->end && *r->at == '[') {
-        value.kind = WEIRI_VALUE_LIST;
+        value.kind = WEIRI_LITERAL_LIST;
     } else if (take_word(r, "true")) {
-        value.kind = WEIRI_VALUE_TRUE;
+        value.kind = WEIRI_LITERAL_TRUE;
     } else if (take_word(r, "false")) {
-        value.kind = WEIRI_VALUE_FALSE;
+        value.kind = WEIRI_LITERAL_FALSE;
     } else if (take_word(r, "null")) {
-        value.kind = WEIRI_VALUE_NULL;
+        value.kind = WEIRI_LITERAL_NULL;
     } else {
-        value.kind = WEIRI_VALUE_NUMBER;
+        value.kind = WEIRI_LITERAL_NUMBER;
         value.text = (weiri_bytes){ r->at, weiri_number_scan(r->at, r->end) };
         if (value.text.size == 0)
             return fail_syntax(r, "a JSON value");
@@ -198,12 +198,12 @@ read_value(reader *r, weiri_value *ret_value)
 }
 
 static weir_status
-store(reader *r, const weiri_value *value, const ProtobufCFieldDescriptor *field, void *member)
+store(reader *r, const weiri_literal *value, const ProtobufCFieldDescriptor *field, void *member)
 {
     if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return weiri_build_locate(r->build, weiri_value_store(value, field, member, r->build->err));
-    if (value->kind != WEIRI_VALUE_OBJECT)
-        return weiri_build_locate(r->build, weiri_value_refuse(value, "an object", r->build->err));
+        return weiri_build_locate(r->build, weiri_literal_store(value, field, member, r->build->err));
+    if (value->kind != WEIRI_LITERAL_OBJECT)
+        return weiri_build_locate(r->build, weiri_literal_refuse(value, "an object", r->build->err));
     ProtobufCMessage *message;
     weir_status status = weiri_build_nested(r->build, field, member, &message);
     return status == WEIR_OK ? read_message(r, message) : status;
@@ -212,7 +212,7 @@ store(reader *r, const weiri_value *value, const ProtobufCFieldDescriptor *field
 static weir_status
 read_list(reader *r, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    weiri_value value;
+    weiri_literal value;
     weir_status status;
 
     r->at++;
@@ -237,20 +237,20 @@ read_list(reader *r, ProtobufCMessage *message, const ProtobufCFieldDescriptor *
 static weir_status
 read_field(reader *r, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    weiri_value value;
+    weiri_literal value;
     void *member;
 
     weiri_build_enter(r->build, field);
     weir_status status = read_value(r, &value);
     if (status != WEIR_OK)
         return status;
-    if (value.kind == WEIRI_VALUE_NULL) {
+    if (value.kind == WEIRI_LITERAL_NULL) {
         status = WEIR_OK;
     } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        if (value.kind == WEIRI_VALUE_LIST)
+        if (value.kind == WEIRI_LITERAL_LIST)
             status = read_list(r, message, field);
         else
-            status = weiri_build_locate(r->build, weiri_value_refuse(&value, "a list", r->build->err));
+            status = weiri_build_locate(r->build, weiri_literal_refuse(&value, "a list", r->build->err));
     } else {
         status = weiri_build_member(r->build, message, field, &member);
         if (status == WEIR_OK)
@@ -343,12 +343,12 @@ weiri_json_parse_message(const ProtobufCMessageDescriptor *descriptor, weiri_byt
     build.err = err;
     reader r = reader_of(text, &build);
     ProtobufCMessage *message = NULL;
-    weiri_value value;
+    weiri_literal value;
 
     skip_blanks(&r);
     weir_status status = read_value(&r, &value);
-    if (status == WEIR_OK && value.kind != WEIRI_VALUE_OBJECT) {
-        (void)weiri_value_refuse(&value, "an object", err);
+    if (status == WEIR_OK && value.kind != WEIRI_LITERAL_OBJECT) {
+        (void)weiri_literal_refuse(&value, "an object", err);
         status = weiri_error_prefix(err, "%s", descriptor->name);
     }
     if (status == WEIR_OK) {

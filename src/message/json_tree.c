@@ -4,27 +4,27 @@
 #include "message/build.h"
 #include "message/json.h"
 #include "message/number.h"
-#include "message/value.h"
+#include "message/literal.h"
 
 static weir_status read_object(weiri_build *build, const json_t *json, ProtobufCMessage *message);
 
 /* What `json` says; numbers are printed into `number`. */
-static weiri_value
+static weiri_literal
 value_of(const json_t *json, weiri_buffer *number)
 {
-    static const weiri_value_kind kinds[] = { [JSON_OBJECT] = WEIRI_VALUE_OBJECT,
-        [JSON_ARRAY] = WEIRI_VALUE_LIST,
-        [JSON_STRING] = WEIRI_VALUE_STRING,
-        [JSON_INTEGER] = WEIRI_VALUE_NUMBER,
-        [JSON_REAL] = WEIRI_VALUE_NUMBER,
-        [JSON_TRUE] = WEIRI_VALUE_TRUE,
-        [JSON_FALSE] = WEIRI_VALUE_FALSE,
-        [JSON_NULL] = WEIRI_VALUE_NULL };
-    weiri_value value = { .kind = json == NULL ? WEIRI_VALUE_NULL : kinds[json_typeof(json)] };
+    static const weiri_literal_kind kinds[] = { [JSON_OBJECT] = WEIRI_LITERAL_OBJECT,
+        [JSON_ARRAY] = WEIRI_LITERAL_LIST,
+        [JSON_STRING] = WEIRI_LITERAL_STRING,
+        [JSON_INTEGER] = WEIRI_LITERAL_NUMBER,
+        [JSON_REAL] = WEIRI_LITERAL_NUMBER,
+        [JSON_TRUE] = WEIRI_LITERAL_TRUE,
+        [JSON_FALSE] = WEIRI_LITERAL_FALSE,
+        [JSON_NULL] = WEIRI_LITERAL_NULL };
+    weiri_literal value = { .kind = json == NULL ? WEIRI_LITERAL_NULL : kinds[json_typeof(json)] };
 
     if (json_is_string(json)) {
         value.text = (weiri_bytes){ json_string_value(json), json_string_length(json) };
-    } else if (value.kind == WEIRI_VALUE_NUMBER) {
+    } else if (value.kind == WEIRI_LITERAL_NUMBER) {
         weiri_buffer_clear(number);
         value.rounded = json_is_real(json);
         if (value.rounded)
@@ -39,12 +39,12 @@ value_of(const json_t *json, weiri_buffer *number)
 static weir_status
 store(weiri_build *build, const json_t *json, const ProtobufCFieldDescriptor *field, void *member, weiri_buffer *number)
 {
-    weiri_value value = value_of(json, number);
+    weiri_literal value = value_of(json, number);
 
     if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return weiri_build_locate(build, weiri_value_store(&value, field, member, build->err));
+        return weiri_build_locate(build, weiri_literal_store(&value, field, member, build->err));
     if (!json_is_object(json))
-        return weiri_build_locate(build, weiri_value_refuse(&value, "an object", build->err));
+        return weiri_build_locate(build, weiri_literal_refuse(&value, "an object", build->err));
     ProtobufCMessage *message;
     weir_status status = weiri_build_nested(build, field, member, &message);
     return status == WEIR_OK ? read_object(build, json, message) : status;
@@ -61,8 +61,8 @@ read_field(weiri_build *build, const json_t *json, ProtobufCMessage *message, co
         return status == WEIR_OK ? store(build, json, field, member, number) : status;
     }
     if (!json_is_array(json)) {
-        weiri_value value = value_of(json, number);
-        return weiri_build_locate(build, weiri_value_refuse(&value, "a list", build->err));
+        weiri_literal value = value_of(json, number);
+        return weiri_build_locate(build, weiri_literal_refuse(&value, "a list", build->err));
     }
     for (size_t i = 0; status == WEIR_OK && i < json_array_size(json); i++)
         status = store(build, json_array_get(json, i), field, weiri_build_element(build, message, field), number);
@@ -104,8 +104,8 @@ weiri_json_to_message(const ProtobufCMessageDescriptor *descriptor, const json_t
     build.err = err;
 
     if (!json_is_object(json)) {
-        weiri_value value = value_of(json, &number);
-        (void)weiri_value_refuse(&value, "an object", err);
+        weiri_literal value = value_of(json, &number);
+        (void)weiri_literal_refuse(&value, "an object", err);
         weiri_buffer_fini(&number);
         return weiri_error_prefix(err, "%s", descriptor->name);
     }
@@ -121,7 +121,7 @@ weiri_json_to_message(const ProtobufCMessageDescriptor *descriptor, const json_t
 weir_status
 weiri_json_parse(weiri_bytes text, json_t **ret_json, weir_error *err)
 {
-    char shown[WEIRI_VALUE_SHOWN];
+    char shown[WEIRI_LITERAL_SHOWN];
     json_error_t error;
 
     json_t *json = json_loadb(text.size == 0 ? "" : text.data, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

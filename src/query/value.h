@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Values from text, by the type that a query's parameter or a column asks for. Thread: any. */
-#ifndef WEIRI_QUERY_VALUE_H
-#define WEIRI_QUERY_VALUE_H
+#ifndef WEIRI_VALUE_H
+#define WEIRI_VALUE_H
 
 #include "base/arena.h"
 #include "query/query.h"

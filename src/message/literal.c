@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Scalars by the type of their field: https://protobuf.dev/programming-guides/json/. Nothing is rounded or clipped that is said
  * to be an integer; a string holds no NUL because protobuf-c's strings end at it. Thread: any. */
-#include "message/value.h"
+#include "message/literal.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -14,10 +14,10 @@
 #include <string.h>
 
 const char *
-weiri_text_show(weiri_bytes text, char to[WEIRI_VALUE_SHOWN])
+weiri_text_show(weiri_bytes text, char to[WEIRI_LITERAL_SHOWN])
 {
     const unsigned char *from = text.data;
-    const size_t most = WEIRI_VALUE_SHOWN - 6; /* leaves room for quotes, dots and NUL */
+    const size_t most = WEIRI_LITERAL_SHOWN - 6; /* leaves room for quotes, dots and NUL */
     size_t n = text.size < most ? text.size : most;
 
     while (n < text.size && n > 0 && (from[n] & 0xc0) == 0x80)
@@ -30,41 +30,41 @@ weiri_text_show(weiri_bytes text, char to[WEIRI_VALUE_SHOWN])
 }
 
 const char *
-weiri_value_show(const weiri_value *value, char to[WEIRI_VALUE_SHOWN])
+weiri_literal_show(const weiri_literal *value, char to[WEIRI_LITERAL_SHOWN])
 {
-    static const char *const words[] = { [WEIRI_VALUE_NULL] = "null",
-        [WEIRI_VALUE_FALSE] = "false",
-        [WEIRI_VALUE_TRUE] = "true",
-        [WEIRI_VALUE_LIST] = "a list",
-        [WEIRI_VALUE_OBJECT] = "an object" };
-    char text[WEIRI_VALUE_SHOWN];
+    static const char *const words[] = { [WEIRI_LITERAL_NULL] = "null",
+        [WEIRI_LITERAL_FALSE] = "false",
+        [WEIRI_LITERAL_TRUE] = "true",
+        [WEIRI_LITERAL_LIST] = "a list",
+        [WEIRI_LITERAL_OBJECT] = "an object" };
+    char text[WEIRI_LITERAL_SHOWN];
 
-    if (value->kind == WEIRI_VALUE_STRING)
-        (void)snprintf(to, WEIRI_VALUE_SHOWN, "\"%s\"", weiri_text_show(value->text, text));
-    else if (value->kind == WEIRI_VALUE_NUMBER)
+    if (value->kind == WEIRI_LITERAL_STRING)
+        (void)snprintf(to, WEIRI_LITERAL_SHOWN, "\"%s\"", weiri_text_show(value->text, text));
+    else if (value->kind == WEIRI_LITERAL_NUMBER)
         (void)weiri_text_show(value->text, to);
     else
-        (void)snprintf(to, WEIRI_VALUE_SHOWN, "%s", words[value->kind]);
+        (void)snprintf(to, WEIRI_LITERAL_SHOWN, "%s", words[value->kind]);
     return to;
 }
 
 weir_status
-weiri_value_refuse(const weiri_value *value, const char *what, weir_error *err)
+weiri_literal_refuse(const weiri_literal *value, const char *what, weir_error *err)
 {
-    char shown[WEIRI_VALUE_SHOWN];
+    char shown[WEIRI_LITERAL_SHOWN];
 
-    return weiri_error_set(err, WEIR_INVALID, "expected %s, got %s", what, weiri_value_show(value, shown));
+    return weiri_error_set(err, WEIR_INVALID, "expected %s, got %s", what, weiri_literal_show(value, shown));
 }
 
 /* A number, or a string that holds one. */
 static bool
-is_number(const weiri_value *value)
+is_number(const weiri_literal *value)
 {
-    return value->kind == WEIRI_VALUE_NUMBER || (value->kind == WEIRI_VALUE_STRING && weiri_number_is(value->text));
+    return value->kind == WEIRI_LITERAL_NUMBER || (value->kind == WEIRI_LITERAL_STRING && weiri_number_is(value->text));
 }
 
 static bool
-to_integer(const weiri_value *value, bool *ret_negative, uint64_t *ret_magnitude)
+to_integer(const weiri_literal *value, bool *ret_negative, uint64_t *ret_magnitude)
 {
     if (!is_number(value) || !weiri_number_to_integer(value->text, ret_negative, ret_magnitude))
         return false;
@@ -72,7 +72,7 @@ to_integer(const weiri_value *value, bool *ret_negative, uint64_t *ret_magnitude
 }
 
 static weir_status
-store_signed(const weiri_value *value, int64_t least, int64_t most, int64_t *ret_number, weir_error *err)
+store_signed(const weiri_literal *value, int64_t least, int64_t most, int64_t *ret_number, weir_error *err)
 {
     char what[96];
     uint64_t magnitude;
@@ -83,11 +83,11 @@ store_signed(const weiri_value *value, int64_t least, int64_t most, int64_t *ret
         return WEIR_OK;
     }
     (void)snprintf(what, sizeof what, "an integer from %" PRId64 " to %" PRId64, least, most);
-    return weiri_value_refuse(value, what, err);
+    return weiri_literal_refuse(value, what, err);
 }
 
 static weir_status
-store_unsigned(const weiri_value *value, uint64_t most, uint64_t *ret_number, weir_error *err)
+store_unsigned(const weiri_literal *value, uint64_t most, uint64_t *ret_number, weir_error *err)
 {
     char what[96];
     uint64_t magnitude;
@@ -98,18 +98,18 @@ store_unsigned(const weiri_value *value, uint64_t most, uint64_t *ret_number, we
         return WEIR_OK;
     }
     (void)snprintf(what, sizeof what, "an integer from 0 to %" PRIu64, most);
-    return weiri_value_refuse(value, what, err);
+    return weiri_literal_refuse(value, what, err);
 }
 
 static weir_status
-store_real(const weiri_value *value, bool single, void *member, weir_error *err)
+store_real(const weiri_literal *value, bool single, void *member, weir_error *err)
 {
     static const struct {
         const char *name;
         double value;
     } words[] = { { "NaN", NAN }, { "Infinity", INFINITY }, { "-Infinity", -INFINITY } };
 
-    for (size_t i = 0; value->kind == WEIRI_VALUE_STRING && i < sizeof words / sizeof *words; i++)
+    for (size_t i = 0; value->kind == WEIRI_LITERAL_STRING && i < sizeof words / sizeof *words; i++)
         if (weiri_bytes_are(value->text, words[i].name)) {
             if (single)
                 *(float *)member = (float)words[i].value;
@@ -118,21 +118,21 @@ store_real(const weiri_value *value, bool single, void *member, weir_error *err)
             return WEIR_OK;
         }
     if (!is_number(value))
-        return weiri_value_refuse(value, "a number, \"NaN\", \"Infinity\" or \"-Infinity\"", err);
+        return weiri_literal_refuse(value, "a number, \"NaN\", \"Infinity\" or \"-Infinity\"", err);
     if (single ? weiri_number_to_float(value->text, member) : weiri_number_to_double(value->text, member))
         return WEIR_OK;
-    return weiri_value_refuse(value,
+    return weiri_literal_refuse(value,
         single ? "a number from -3.4028235e+38 to 3.4028235e+38" : "a number from -1.7976931348623157e+308 to 1.7976931348623157e+308",
         err);
 }
 
 static weir_status
-refuse_enum(const weiri_value *value, const ProtobufCEnumDescriptor *descriptor, weir_error *err)
+refuse_enum(const weiri_literal *value, const ProtobufCEnumDescriptor *descriptor, weir_error *err)
 {
-    char shown[WEIRI_VALUE_SHOWN], hint[160] = "";
+    char shown[WEIRI_LITERAL_SHOWN], hint[160] = "";
     weiri_nearest nearest = { 0 };
 
-    if (value->kind == WEIRI_VALUE_NUMBER)
+    if (value->kind == WEIRI_LITERAL_NUMBER)
         return weiri_error_set(err, WEIR_INVALID, "%s has no value %s", descriptor->name, weiri_text_show(value->text, shown));
     (void)weiri_text_show(value->text, shown);
     for (unsigned i = 0; i < descriptor->n_value_names; i++)
@@ -142,12 +142,12 @@ refuse_enum(const weiri_value *value, const ProtobufCEnumDescriptor *descriptor,
 }
 
 static weir_status
-store_enum(const weiri_value *value, const ProtobufCEnumDescriptor *descriptor, int *member, weir_error *err)
+store_enum(const weiri_literal *value, const ProtobufCEnumDescriptor *descriptor, int *member, weir_error *err)
 {
     char what[160];
     int64_t number;
 
-    if (value->kind == WEIRI_VALUE_STRING) {
+    if (value->kind == WEIRI_LITERAL_STRING) {
         for (unsigned i = 0; i < descriptor->n_value_names; i++)
             if (weiri_bytes_are(value->text, descriptor->values_by_name[i].name)) {
                 *member = descriptor->values[descriptor->values_by_name[i].index].value;
@@ -155,9 +155,9 @@ store_enum(const weiri_value *value, const ProtobufCEnumDescriptor *descriptor, 
             }
         return refuse_enum(value, descriptor, err);
     }
-    if (value->kind != WEIRI_VALUE_NUMBER) {
+    if (value->kind != WEIRI_LITERAL_NUMBER) {
         (void)snprintf(what, sizeof what, "a name of %.100s", descriptor->name);
-        return weiri_value_refuse(value, what, err);
+        return weiri_literal_refuse(value, what, err);
     }
     if (store_signed(value, INT32_MIN, INT32_MAX, &number, NULL) != WEIR_OK ||
         protobuf_c_enum_descriptor_get_value(descriptor, (int)number) == NULL)
@@ -167,10 +167,10 @@ store_enum(const weiri_value *value, const ProtobufCEnumDescriptor *descriptor, 
 }
 
 static weir_status
-store_string(const weiri_value *value, char **member, weir_error *err)
+store_string(const weiri_literal *value, char **member, weir_error *err)
 {
-    if (value->kind != WEIRI_VALUE_STRING)
-        return weiri_value_refuse(value, "a string", err);
+    if (value->kind != WEIRI_LITERAL_STRING)
+        return weiri_literal_refuse(value, "a string", err);
     if (memchr(value->text.data, '\0', value->text.size) != NULL)
         return weiri_error_set(err, WEIR_INVALID, "a string can't hold the character NUL");
     if (!weiri_utf8_valid(value->text))
@@ -180,7 +180,7 @@ store_string(const weiri_value *value, char **member, weir_error *err)
 }
 
 void
-weiri_value_store_bytes(weiri_bytes bytes, ProtobufCBinaryData *member)
+weiri_literal_store_bytes(weiri_bytes bytes, ProtobufCBinaryData *member)
 {
     if (bytes.size == 0)
         return;
@@ -190,32 +190,32 @@ weiri_value_store_bytes(weiri_bytes bytes, ProtobufCBinaryData *member)
 }
 
 static weir_status
-store_base64(const weiri_value *value, ProtobufCBinaryData *member, weir_error *err)
+store_base64(const weiri_literal *value, ProtobufCBinaryData *member, weir_error *err)
 {
-    if (value->kind != WEIRI_VALUE_STRING)
-        return weiri_value_refuse(value, "a string of bytes in base64", err);
+    if (value->kind != WEIRI_LITERAL_STRING)
+        return weiri_literal_refuse(value, "a string of bytes in base64", err);
     if (value->text.size == 0)
         return WEIR_OK;
     uint8_t *data = weiri_allocate(weiri_base64_room(value->text.size));
     if (!weiri_base64_read(value->text, data, &member->len)) {
         weiri_release(data);
-        return weiri_value_refuse(value, "a string of bytes in base64", err);
+        return weiri_literal_refuse(value, "a string of bytes in base64", err);
     }
     member->data = data;
     return WEIR_OK;
 }
 
 static weir_status
-store_bool(const weiri_value *value, protobuf_c_boolean *member, weir_error *err)
+store_bool(const weiri_literal *value, protobuf_c_boolean *member, weir_error *err)
 {
-    if (value->kind != WEIRI_VALUE_TRUE && value->kind != WEIRI_VALUE_FALSE)
-        return weiri_value_refuse(value, "true or false", err);
-    *member = value->kind == WEIRI_VALUE_TRUE;
+    if (value->kind != WEIRI_LITERAL_TRUE && value->kind != WEIRI_LITERAL_FALSE)
+        return weiri_literal_refuse(value, "true or false", err);
+    *member = value->kind == WEIRI_LITERAL_TRUE;
     return WEIR_OK;
 }
 
 weir_status
-weiri_value_store(const weiri_value *value, const ProtobufCFieldDescriptor *field, void *member, weir_error *err)
+weiri_literal_store(const weiri_literal *value, const ProtobufCFieldDescriptor *field, void *member, weir_error *err)
 {
     weir_status status;
     int64_t i = 0;
