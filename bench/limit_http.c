@@ -122,7 +122,10 @@ handle_query(void *user, struct MHD_Connection *connection, const char *url, con
     (void)version;
     (void)data;
     (void)size;
-    (void)context;
+    if (*context == NULL) { /* an answer to the headers alone closes the connection */
+        *context = &headers_seen;
+        return MHD_YES;
+    }
     if (own_db == NULL)
         open_own(s->database);
     const char *key = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "account_id");

@@ -240,6 +240,8 @@ status_of(int http, const char *code)
     case 504:
         return WEIR_TIMEOUT;
     default:
+        if (strcmp(code, "failed") == 0) /* a rule of the module is wrong: an outcome, not an accident */
+            return WEIR_REJECTED;
         return http >= 500 ? WEIR_IO : WEIR_INVALID;
     }
 }

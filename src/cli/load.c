@@ -161,6 +161,9 @@ open_input(loading *l, weir_error *err)
     l->source = weiri_cli_value(cli, "source");
     if (l->source == NULL)
         l->source = slash == NULL ? path : slash + 1;
+    if (status == WEIR_OK && !weiri_key_valid(weiri_bytes_of(l->source)))
+        status = weiri_error_set(
+            err, WEIR_INVALID, "a source's name has 1-255 bytes of UTF-8 without control characters: say --source NAME");
     return status;
 }
 

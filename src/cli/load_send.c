@@ -154,7 +154,9 @@ take_reply(weiri_load_sender *sender, weiri_load_item *item, const json_t *reply
     } else if (http == 409 || http == 429 || http == 503 || http == 504) {
         r->stale = true;
         r->waiting = r->waiting || http != 409;
-    } else if (http == 400 || http == 404 || http == 413)
+    } else if (http == 404) /* not this line: no line can be this command any more */
+        return weiri_error_set(err, WEIR_NOT_FOUND, "line %" PRIu64 ": %s", item->line, words == NULL ? "no such command" : words);
+    else if (http == 400 || http == 413)
         not_a_command(sender, item, reply, r);
     else
         return weiri_error_set(err, WEIR_IO, "line %" PRIu64 ": %s", item->line, words == NULL ? "the reply makes no sense" : words);

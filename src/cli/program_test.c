@@ -264,6 +264,7 @@ test_loads_that_do_not_begin(void **state)
     has(talk, "did you mean 'Add'?");
     assert_int_equal(RUNS("load", "h.csv", "--as", "Add", "--delimiter", "x"), 2);
     assert_int_equal(RUNS("load", "h.csv", "--as", "Add", "--batch", "20000"), 2);
+    assert_int_equal(RUNS("load", "h.csv", "--as", "Add", "--source", ""), 2);
     assert_int_equal(RUNS("load", "h.csv", "--as", "Add", "--url", "http://127.0.0.1:1"), 4);
 }
 

@@ -36,7 +36,7 @@ typedef enum weiri_answer_kind {
 /* What a lane answers. Borrowed for the call of its done function. */
 typedef struct weiri_answer {
     weiri_answer_kind kind;
-    weir_status status; /* OK, REJECTED, CONFLICT, TIMEOUT (unknown: the log failed), NOT_FOUND, INVALID (of the lane) */
+    weir_status status; /* OK, REJECTED, CONFLICT, TIMEOUT (unknown: the log failed), NOT_FOUND, BUSY (too many sources) */
     bool repeated;
     uint32_t partition;
     uint64_t source;  /* of the command that was decided: for a repeat, the original's (if it is known) */
@@ -78,7 +78,7 @@ WEIR_MUST_USE weir_status weiri_commands_start(weiri_commands *commands, weir_er
 void weiri_commands_stop(weiri_commands *commands);
 void weiri_commands_close(weiri_commands *commands); /* NULL is fine; stops first if need be */
 
-/* Errors: BUSY (queue full, disk reserve), CLOSED, IO (the log has failed). On error `done` is never called. Thread: any. */
+/* Errors: INVALID (key, id, sizes, sequence), BUSY (queue full, disk reserve), CLOSED, IO (the log has failed). On error `done` is never called. Thread: any. */
 WEIR_MUST_USE weir_status weiri_commands_submit(weiri_commands *commands, const weiri_submit *submit, weir_error *err);
 /* Asks a lane for an aggregate's durable state, or for the outcome of (aggregate, key, id). Errors: as submit. */
 WEIR_MUST_USE weir_status weiri_commands_ask_state(

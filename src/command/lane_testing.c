@@ -228,3 +228,87 @@ testing_records(testing_side *side, weiri_topic topic)
         n += weiri_log_end(side->log, topic, p);
     return n;
 }
+
+/* The n-th command of a mixed load: accepted, empty, rejected; with an id, a source or neither. */
+testing_command
+testing_mixed(unsigned n, char counter[16], char id[16])
+{
+    testing_command command = { .counter = counter, .amount = (int64_t)(n % 7) - 1, .reset = n % 11 == 0 };
+
+    (void)snprintf(counter, 16, "c%u", n % 37);
+    (void)snprintf(id, 16, "id%u", n);
+    if (n % 3 == 0)
+        command.id = id;
+    return command;
+}
+
+void
+testing_send_mixed(testing_side *side, unsigned from, unsigned to)
+{
+    unsigned n = to - from;
+    testing_answer *answers = weiri_allocate(n * sizeof *answers);
+    weir_error err;
+
+    for (unsigned i = 0; i < n; i++) {
+        char counter[16], id[16];
+        testing_command command = testing_mixed(from + i, counter, id);
+        testing_answer_init(&answers[i]);
+        weir_status status = testing_send(side, &command, &answers[i], &err);
+        weiri_assert(status == WEIR_OK);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        testing_answer_wait(&answers[i]);
+    }
+    weiri_release(answers);
+}
+
+/* All that a lane knows, as text: states, answers to repeats, sources. */
+char *
+testing_knowledge(testing_side *side, unsigned commands)
+{
+    weiri_buffer text = { 0 };
+    uint64_t version, last = 0, fingerprint = 0;
+
+    for (unsigned i = 0; i < 38; i++) {
+        char counter[16];
+        (void)snprintf(counter, sizeof counter, i == 37 ? "s" : "c%u", i);
+        int64_t total = testing_total(side, counter, &version);
+        weiri_buffer_print(&text, "%s=%lld at %llu\n", counter, (long long)total, (unsigned long long)version);
+    }
+    testing_answer *answers = weiri_allocate(commands * sizeof *answers);
+    for (unsigned i = 0; i < commands; i += 3) {
+        char counter[16], id[16];
+        weir_error err;
+        testing_command command = testing_mixed(i, counter, id);
+        testing_answer_init(&answers[i]);
+        weir_status status = testing_send(side, &command, &answers[i], &err);
+        weiri_assert(status == WEIR_OK);
+    }
+    for (unsigned i = 0; i < commands; i += 3) {
+        testing_answer *a = &answers[i];
+        testing_answer_wait(a);
+        weiri_assert(a->answer.repeated);
+        weiri_buffer_print(&text, "%u: %d %llu %llu %u %llu %s %s\n", i, (int)a->answer.status, (unsigned long long)a->answer.source,
+            (unsigned long long)a->answer.version, a->answer.events, (unsigned long long)a->answer.events_offset, a->code, a->text);
+    }
+    weiri_release(answers);
+    for (uint32_t p = 0; p < 2; p++)
+        if (weiri_commands_source(side->commands, p, weiri_bytes_of("file"), &last, &fingerprint))
+            weiri_buffer_print(&text, "file %u: %llu %llu\n", p, (unsigned long long)last, (unsigned long long)fingerprint);
+    char *copy = weiri_text_copy(weiri_buffer_text(&text));
+    weiri_buffer_fini(&text);
+    return copy;
+}
+
+uint64_t
+testing_recovered(testing_side *side)
+{
+    weiri_lane_metrics metrics;
+    uint64_t n = 0;
+
+    for (uint32_t p = 0; p < 2; p++) {
+        weiri_commands_metrics(side->commands, p, &metrics);
+        n += metrics.recovered_events;
+    }
+    return n;
+}

@@ -53,4 +53,12 @@ uint64_t testing_records(testing_side *side, weiri_topic topic);
 void testing_remove(const char *dir, const char *name); /* rm -r DIR/NAME */
 void testing_copy(const char *dir, const char *from, const char *to);
 
+/* The n-th command of a mixed load: accepted, empty, rejected; every third with an id. Over 37 counters. */
+testing_command testing_mixed(unsigned n, char counter[16], char id[16]);
+/* Sends those from `from` to before `to`, and waits for all. */
+void testing_send_mixed(testing_side *side, unsigned from, unsigned to);
+/* All that lanes know after `commands` of the mixed load, as text for weiri_release: states, answers to repeats, the source "file". */
+char *testing_knowledge(testing_side *side, unsigned commands);
+uint64_t testing_recovered(testing_side *side); /* events replayed at opening, in all partitions */
+
 #endif

@@ -78,7 +78,7 @@ weiri_listen(const char *address, int *ret_fd, uint16_t *ret_port, weir_error *e
     int error = getaddrinfo(host, port, &hints, &found);
     if (error != 0)
         return weiri_error_set(err, WEIR_INVALID, "'%s': %s", address, gai_strerror(error));
-    fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0); /* accept waits */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
         listen(fd, BACKLOG) != 0) {
         status = explain(address, errno, err);

@@ -325,6 +325,7 @@ test_every_path_reaches_its_function(void **state)
     }
     assert_int_equal(ask("POST /views/stock/rebuild", "", ""), 200);
     assert_string_equal(client.body, "rebuild stock");
+    assert_header("Allow", "");
     ask("GET /views/stock/stock", "Accept: text/csv\r\n", NULL);
     assert_says("csv=1");
     ask("GET /views/stock/stock", "Accept: text/html, */*\r\n", NULL);

@@ -97,7 +97,9 @@ weiri_route_find(weiri_request *request, const char *method)
             memcpy(request->parameters, parameters, sizeof parameters);
         }
     }
-    if (best == NULL && request->allow != NULL)
+    if (best != NULL)
+        request->allow = NULL;
+    else if (request->allow != NULL)
         allow(request, "OPTIONS");
     return best;
 }

@@ -56,8 +56,10 @@ answered(weiri_append *append, weir_status status)
 {
     testing_writer *writer = append->user;
 
+    weiri_lock_take(&writer->lock);
     writer->status = status;
     weiri_signal_raise(&writer->done);
+    weiri_lock_give(&writer->lock);
 }
 
 void
@@ -70,6 +72,7 @@ testing_writer_init(testing_writer *writer, weiri_log *log, uint32_t partition)
     writer->append.user = writer;
     writer->append.done = answered;
     weiri_signal_init(&writer->done);
+    weiri_lock_init(&writer->lock);
     for (unsigned t = 0; t < WEIRI_TOPICS; t++)
         writer->append.base[t] = writer->ends[t] = weiri_log_end(log, t, partition);
     writer->next_command = weiri_log_next_command(log, partition);
@@ -88,6 +91,7 @@ testing_writer_fini(testing_writer *writer)
     for (unsigned t = 0; t < WEIRI_TOPICS; t++)
         weiri_staged_fini(&writer->append.topics[t]);
     weiri_signal_fini(&writer->done);
+    weiri_lock_fini(&writer->lock);
 }
 
 uint64_t
@@ -153,6 +157,8 @@ testing_writer_wait(testing_writer *writer)
 
     while ((seen = weiri_signal_count(&writer->done)) < writer->appended)
         (void)weiri_signal_wait(&writer->done, seen, -1);
+    weiri_lock_take(&writer->lock);
+    weiri_lock_give(&writer->lock);
     for (unsigned t = 0; t < WEIRI_TOPICS; t++) {
         weiri_staged_clear(&writer->append.topics[t]);
         writer->append.base[t] = writer->ends[t];

@@ -25,6 +25,7 @@ typedef struct testing_writer {
     uint64_t ends[WEIRI_TOPICS]; /* staged so far */
     uint64_t next_command;
     testing_aggregate aggregates[TESTING_KEYS];
+    weiri_lock lock; /* held while an answer is given, so that the writer does not end below it */
     weiri_signal done;
     uint64_t appended;  /* appends handed in: done has been raised so often when all are answered */
     weir_status status; /* of the last one answered; read after testing_writer_wait */
