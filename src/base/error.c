@@ -98,6 +98,27 @@ weiri_problems_add(weiri_problems *problems, const char *file, int line, const c
     err->line = line;
 }
 
+static bool
+comes_before(const weir_error *a, const weir_error *b)
+{
+    int order = strcmp(a->file, b->file);
+
+    return order < 0 || (order == 0 && a->line < b->line);
+}
+
+void
+weiri_problems_sort(weiri_problems *problems)
+{
+    for (size_t i = 1; i < problems->n; i++) {
+        const weir_error moved = problems->list[i];
+        size_t to = i;
+        while (to > 0 && comes_before(&moved, &problems->list[to - 1]))
+            to--;
+        memmove(&problems->list[to + 1], &problems->list[to], (i - to) * sizeof moved);
+        problems->list[to] = moved;
+    }
+}
+
 weir_status
 weiri_problems_status(const weiri_problems *problems, weir_error *err)
 {

@@ -29,6 +29,8 @@ typedef struct weiri_problems {
 
 /* Adds one problem (status INVALID). file "" and line 0 where no file is meant. */
 void weiri_problems_add(weiri_problems *problems, const char *file, int line, const char *format, ...) WEIR_PRINTF(4, 5);
+/* By file and line, as a person goes through them; those without a file first, and else as they were found. */
+void weiri_problems_sort(weiri_problems *problems);
 /* WEIR_OK when there are none; else `err` tells the first, and how many more. */
 WEIR_MUST_USE weir_status weiri_problems_status(const weiri_problems *problems, weir_error *err);
 void weiri_problems_fini(weiri_problems *problems);

@@ -49,7 +49,7 @@ weiri_cli_fail_problems(const weiri_cli *cli, const weiri_problems *problems)
         weiri_error_format(&problems->list[i], text, sizeof text);
         fprintf(cli->talk, "%s\n", text);
     }
-    return WEIRI_EXIT_USAGE;
+    return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%zu mistake%s; nothing was started", problems->n, problems->n == 1 ? "" : "s");
 }
 
 int

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the object that holds an address ----------------------------------------------------------------- */
@@ -89,6 +90,31 @@ hash_file(const char *path, char *to, size_t size)
     (void)snprintf(to, size, "%016" PRIx64, hash);
 }
 
+/* Whether the file holds all that its headers speak of. The loader maps it without looking, and a file that was cut short, as one
+ * that is still being copied, would end the process with SIGBUS. What isn't an object of this machine is left to the loader. */
+static bool
+is_whole(const char *path)
+{
+    ElfW(Ehdr) header;
+    struct stat about;
+    bool whole = true;
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL || fstat(fileno(file), &about) != 0 || fread(&header, sizeof header, 1, file) != 1 ||
+        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)) ||
+        fseek(file, (long)header.e_phoff, SEEK_SET) != 0)
+        goto out;
+    for (unsigned i = 0; whole && i < header.e_phnum; i++) {
+        ElfW(Phdr) part;
+        whole = fread(&part, sizeof part, 1, file) == 1 && part.p_offset <= (uint64_t)about.st_size &&
+                part.p_filesz <= (uint64_t)about.st_size - part.p_offset;
+    }
+out:
+    if (file != NULL)
+        (void)fclose(file);
+    return whole;
+}
+
 /* ---- module ------------------------------------------------------------------------------------------- */
 
 static char *
@@ -133,6 +159,9 @@ weiri_module_load(const char *path, const char *views_setting, weiri_loaded_modu
     /* Without a slash the loader would look in its own directories. */
     if (realpath(path, full) == NULL)
         return weiri_error_set(err, WEIR_INVALID, "module %s: %s", path, strerror(errno));
+    if (!is_whole(full))
+        return weiri_error_set(err, WEIR_INVALID,
+            "module %s: not a shared object that can be loaded: the file is cut short (is it still being copied?)", path);
     void *handle = dlopen(full, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL)
         return weiri_error_set(err, WEIR_INVALID, "module %s: not a shared object that can be loaded: %s", path, dlerror());

@@ -153,7 +153,7 @@ test_all_files_are_checked_at_once(void **state)
     assert_string_equal(problems.list[1].file, "views/a.sql");
     assert_string_equal(problems.list[2].file, "views/b.sql");
     assert_string_equal(problems.list[2].text, "sqlite: no such column: x");
-    assert_string_equal(problems.list[3].text, "it is not text in UTF-8");
+    assert_string_equal(problems.list[3].text, "line 1 is not text in UTF-8");
     weiri_problems_fini(&problems);
     weiri_views_load(&(weiri_views_config){ .schema = p.schema, .files = "/nowhere/views" }, &views, &problems);
     assert_string_equal(problems.list[0].text, "no views here: No such file or directory");

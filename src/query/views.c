@@ -39,6 +39,22 @@ is_view_name(const char *name, size_t size)
     return size > 0;
 }
 
+/* The first line that isn't UTF-8 or has a NUL in it; 0: there is none. No sequence of UTF-8 holds a line feed. */
+static int
+line_that_is_no_text(weiri_bytes text)
+{
+    const char *at = text.data, *end = at + text.size;
+
+    for (int line = 1; at < end; line++) {
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        size_t size = (size_t)((feed == NULL ? end : feed) - at);
+        if (!weiri_utf8_valid((weiri_bytes){ at, size }) || memchr(at, '\0', size) != NULL)
+            return line;
+        at += size + 1;
+    }
+    return 0;
+}
+
 /* The whole file with a NUL behind it. */
 static weir_status
 read_file(const char *path, weiri_buffer *to, weir_error *err)
@@ -58,8 +74,9 @@ read_file(const char *path, weiri_buffer *to, weir_error *err)
         return weiri_error_set(err, WEIR_IO, "it can't be read");
     if (to->size > FILE_MOST)
         return weiri_error_set(err, WEIR_INVALID, "a view file has at most %d bytes", FILE_MOST);
-    if (!weiri_utf8_valid(weiri_buffer_bytes(to)) || (to->size > 0 && memchr(to->data, '\0', to->size) != NULL))
-        return weiri_error_set(err, WEIR_INVALID, "it is not text in UTF-8");
+    int line = line_that_is_no_text(weiri_buffer_bytes(to));
+    if (line > 0)
+        return weiri_error_set(err, WEIR_INVALID, "line %d is not text in UTF-8", line);
     (void)weiri_buffer_text(to);
     return WEIR_OK;
 }
@@ -178,6 +195,7 @@ weiri_views_load(const weiri_views_config *config, weiri_views **ret_views, weir
             weiri_problems_add(problems, views->list[i].file->file, err.line, "%s", err.text);
     }
     if (problems->n > before) {
+        weiri_problems_sort(problems); /* a file is checked in passes */
         weiri_views_free(views);
         views = NULL;
     }
