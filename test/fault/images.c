@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Images of a disk after a power cut, each checked in a process of its own (a damaged one may end it).
+ *   fault_images images RECORDING COMMANDS VIEWS SEED FROM COUNT [FAULTS]   images FROM..FROM+COUNT-1 of the seed; ends after FAULTS (1)
+ *   fault_images directory DIR HEARD COMMANDS VIEWS                        a directory as it is
+ * One line a fault, then a line of counts; exit status 1 when there was a fault. Any image: its seed and number, COUNT 1. */
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "check.h"
+#include "disk.h"
+
+enum { WORDS = 512, ENGINE_EVERY = 20, SECONDS_MOST = 120 };
+
+typedef struct image {
+    uint64_t number;
+    size_t cut;
+    chance chance;
+} image;
+
+typedef struct run {
+    recording recording;
+    disk disk;
+    fault_heard *heard; /* those of all marks */
+    size_t *heard_at;   /* the entry that told of it */
+    size_t heard_n, *cuts, cuts_n;
+    unsigned commands;
+    const char *views;
+    uint64_t seed;
+    char dir[64];
+    char *words; /* shared with the child */
+} run;
+
+static void
+find_cuts(run *r)
+{
+    size_t n = r->recording.n;
+    bool below_log[DISK_FILES_MOST] = { false };
+
+    r->heard = calloc(n + 1, sizeof *r->heard);
+    r->heard_at = calloc(n + 1, sizeof *r->heard_at);
+    r->cuts = calloc(n + 1, sizeof *r->cuts);
+    if (r->heard == NULL || r->heard_at == NULL || r->cuts == NULL)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        const fault_entry *entry = r->recording.entries[i];
+        if (entry->op == FAULT_FILE && entry->file < DISK_FILES_MOST && entry->size > 4 &&
+            (memcmp(recording_bytes(entry), "log/", 4) == 0 || memcmp(recording_bytes(entry), "chec", 4) == 0))
+            below_log[entry->file] = true;
+        if (entry->op == FAULT_MARK && entry->size == sizeof *r->heard) {
+            memcpy(&r->heard[r->heard_n], recording_bytes(entry), sizeof *r->heard);
+            r->heard_at[r->heard_n++] = i;
+        }
+        if (entry->op == FAULT_MARK || (entry->file < DISK_FILES_MOST && below_log[entry->file]))
+            r->cuts[r->cuts_n++] = i;
+    }
+    r->cuts[r->cuts_n++] = n;
+}
+
+static int
+remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about, (void)kind, (void)where;
+    return remove(path);
+}
+
+static void
+remove_tree(const char *dir)
+{
+    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        perror(dir);
+}
+
+static void
+make_directory(const char *dir, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        perror(path);
+        exit(2);
+    }
+}
+
+/* The child's part: makes the image and looks at it. Every twentieth goes through the engine, half of those with the checkpoints
+ * that the cut has left. */
+static bool
+check_image(run *r, image *im)
+{
+    size_t heard = 0;
+    bool engine = im->number % ENGINE_EVERY == 0, checkpoints = im->number % (2 * ENGINE_EVERY) == 0;
+
+    while (heard < r->heard_n && r->heard_at[heard] < im->cut)
+        heard++;
+    const expected e = { r->heard, heard, r->commands };
+    make_directory(r->dir, "log");
+    disk_image(&r->disk, "log/", r->dir, &im->chance);
+    if (checkpoints) {
+        make_directory(r->dir, "checkpoint");
+        disk_image(&r->disk, "checkpoint/", r->dir, &im->chance);
+    }
+    return engine ? check_engine(r->dir, r->views, &e, r->words) : check_log(r->dir, &e, r->words);
+}
+
+static bool
+try_image(run *r, image *im)
+{
+    int status;
+
+    if (mkdir(r->dir, 0777) != 0) {
+        perror(r->dir);
+        exit(2);
+    }
+    r->words[0] = '\0';
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(SECONDS_MOST);
+        _exit(check_image(r, im) ? 0 : 1);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        abort();
+    if (WIFSIGNALED(status))
+        (void)snprintf(r->words, WORDS, "the process was ended by signal %d", WTERMSIG(status));
+    if (getenv("WEIR_FAULT_KEEP") == NULL)
+        remove_tree(r->dir);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static int
+by_cut(const void *a, const void *b)
+{
+    const image *x = a, *y = b;
+
+    if (x->cut != y->cut)
+        return x->cut < y->cut ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int
+run_images(run *r, uint64_t from, uint64_t count, uint64_t faults_most)
+{
+    image *all = calloc(count, sizeof *all);
+    uint64_t faults = 0, tried = 0, engines = 0;
+
+    if (all == NULL)
+        abort();
+    for (uint64_t i = 0; i < count; i++) {
+        all[i] = (image){ .number = from + i, .chance = { r->seed * UINT64_C(0x2545f4914f6cdd1d) + from + i } };
+        all[i].cut = r->cuts[chance_below(&all[i].chance, r->cuts_n)];
+    }
+    qsort(all, count, sizeof *all, by_cut); /* so that the recording is played once */
+    r->disk.recording = &r->recording;
+    for (uint64_t i = 0; i < count && faults < faults_most; i++, tried++) {
+        disk_play(&r->disk, all[i].cut);
+        engines += all[i].number % ENGINE_EVERY == 0;
+        if (try_image(r, &all[i]))
+            continue;
+        faults++;
+        printf(
+            "seed %" PRIu64 " image %" PRIu64 " (cut at %zu of %zu): %s\n", r->seed, all[i].number, all[i].cut, r->recording.n, r->words);
+    }
+    printf("%" PRIu64 " images, %" PRIu64 " of them through the engine, %zu commands acknowledged, %zu entries: %" PRIu64 " faults\n",
+        tried, engines, r->heard_n, r->recording.n, faults);
+    free(all);
+    return faults > 0;
+}
+
+static int
+run_directory(char **argv)
+{
+    static fault_heard heard[65536];
+    char words[WORDS] = "";
+    FILE *file = fopen(argv[3], "rb");
+    expected e = { heard, 0, (unsigned)strtoul(argv[4], NULL, 10) };
+
+    if (file != NULL) {
+        e.heard_n = fread(heard, sizeof *heard, sizeof heard / sizeof *heard, file);
+        (void)fclose(file);
+    }
+    bool good = check_engine(argv[2], argv[5], &e, words);
+    printf("%zu acknowledged: %s\n", e.heard_n, good ? "all there" : words);
+    return !good;
+}
+
+int
+main(int argc, char **argv)
+{
+    run r = { .commands = 0 };
+
+    if (argc == 6 && strcmp(argv[1], "directory") == 0)
+        return run_directory(argv);
+    if (argc < 8 || strcmp(argv[1], "images") != 0)
+        return 2;
+    recording_read(&r.recording, argv[2]);
+    r.commands = (unsigned)strtoul(argv[3], NULL, 10);
+    r.views = argv[4];
+    r.seed = strtoull(argv[5], NULL, 10);
+    r.words = mmap(NULL, WORDS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (r.words == MAP_FAILED)
+        return 2;
+    (void)snprintf(r.dir, sizeof r.dir, "%s/weir-fault-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
+    find_cuts(&r);
+    return run_images(&r, strtoull(argv[6], NULL, 10), strtoull(argv[7], NULL, 10), argc > 8 ? strtoull(argv[8], NULL, 10) : 1);
+}
