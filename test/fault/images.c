@@ -18,7 +18,7 @@
 #include "check.h"
 #include "disk.h"
 
-enum { WORDS = 512, ENGINE_EVERY = 20, SECONDS_MOST = 120 };
+enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 20, SECONDS_MOST = 120 };
 
 typedef struct image {
     uint64_t number;
@@ -155,7 +155,9 @@ run_images(run *r, uint64_t from, uint64_t count, uint64_t faults_most)
         abort();
     for (uint64_t i = 0; i < count; i++) {
         all[i] = (image){ .number = from + i, .chance = { r->seed * UINT64_C(0x2545f4914f6cdd1d) + from + i } };
-        all[i].cut = r->cuts[chance_below(&all[i].chance, r->cuts_n)];
+        /* One in 16 while the log is being made, which is short and all its own. */
+        size_t cuts = chance_below(&all[i].chance, 16) == 0 && r->cuts_n > MAKING ? MAKING : r->cuts_n;
+        all[i].cut = r->cuts[chance_below(&all[i].chance, cuts)];
     }
     qsort(all, count, sizeof *all, by_cut); /* so that the recording is played once */
     r->disk.recording = &r->recording;

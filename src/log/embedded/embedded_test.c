@@ -96,6 +96,40 @@ test_what_is_not_a_log_is_refused(void **state)
     expect_refusal(*state, WEIR_CORRUPT, "log/data.mdb is not a log: ");
 }
 
+/* Two pages as LMDB makes them, of which page `lost` was lost and the other tells of `transaction`. */
+static void
+make_half_made(const char *dir, unsigned lost, uint8_t transaction)
+{
+    static const uint8_t magic[4] = { 0xde, 0xc0, 0xef, 0xbe };
+    uint8_t pages[2][4096] = { 0 };
+
+    pages[1 - lost][10] = 8; /* a meta page */
+    memcpy(pages[1 - lost] + 16, magic, sizeof magic);
+    pages[1 - lost][20] = 1;
+    pages[1 - lost][144] = transaction;
+    (void)mkdir(under(dir, "log"), 0777);
+    FILE *file = fopen(under(dir, "log/data.mdb"), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(pages, 1, sizeof pages, file), sizeof pages);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+test_a_log_that_was_never_finished_is_made_again(void **state)
+{
+    weiri_log *log;
+    weir_error err;
+
+    for (unsigned lost = 0; lost < 2; lost++) {
+        make_half_made(*state, lost, 1); /* damage: something was committed */
+        expect_refusal(*state, WEIR_CORRUPT, "log/data.mdb is not a log: ");
+        make_half_made(*state, lost, 0);
+        assert_int_equal(damage_try_open(*state, true, &log, &err), WEIR_NOT_FOUND);
+        weiri_log_close(damage_open(*state));
+        weiri_log_close(damage_open(*state));
+    }
+}
+
 static void
 test_names_and_numbers_out_of_range_are_refused(void **state)
 {
@@ -328,6 +362,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         PLACE_TEST(test_places_that_cannot_hold_a_log_are_refused),
         PLACE_TEST(test_missing_parents_are_made),
+        PLACE_TEST(test_a_log_that_was_never_finished_is_made_again),
         PLACE_TEST(test_what_is_not_a_log_is_refused),
         PLACE_TEST(test_names_and_numbers_out_of_range_are_refused),
         PLACE_TEST(test_a_newer_format_and_a_damaged_identity_are_refused),

@@ -134,6 +134,45 @@ weiri_embedded_reopen(weiri_embedded *e)
         atomic_store(&e->reading, e->again);
 }
 
+/* Is it a file that nothing was ever committed to? Power may go while LMDB makes its two first pages, and leave one without the
+ * other, which it then takes for no log at all, for ever. The first commit grows the file before it names a transaction:
+ * a file of two pages, each empty or a meta page of transaction 0, holds nothing. Offsets: LMDB 0.9's MDB_page and MDB_meta. */
+static bool
+was_never_made(const char *path)
+{
+    enum { META_SIZE = 152, MAGIC_AT = 16, TRANSACTION_AT = 144 };
+    static const uint8_t nothing[META_SIZE], lmdb[4] = { 0xde, 0xc0, 0xef, 0xbe };
+    char name[PATH_ROOM + 16];
+    struct stat about;
+    off_t page_size = sysconf(_SC_PAGESIZE);
+
+    (void)snprintf(name, sizeof name, "%s/data.mdb", path);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool never = fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 && about.st_size <= 2 * page_size;
+    for (off_t page = 0; never && page < 2; page++) {
+        uint8_t meta[META_SIZE] = { 0 };
+        never = pread(fd, meta, sizeof meta, page * page_size) >= 0 &&
+                (memcmp(meta, nothing, sizeof meta) == 0 ||
+                    (memcmp(meta + MAGIC_AT, lmdb, sizeof lmdb) == 0 && memcmp(meta + TRANSACTION_AT, nothing, 8) == 0));
+    }
+    (void)close(fd);
+    return never;
+}
+
+/* Empties such a file, so that LMDB begins anew. The directory's lock is held. */
+static weir_status
+begin_anew(const char *path, weir_error *err)
+{
+    char name[PATH_ROOM + 16];
+
+    (void)snprintf(name, sizeof name, "%s/data.mdb", path);
+    if (truncate(name, 0) != 0)
+        return weiri_error_set(err, WEIR_IO, "%s can't be begun anew: %s", name, strerror(errno));
+    return WEIR_OK;
+}
+
 static void
 sync_directory(const char *path)
 {
@@ -325,6 +364,8 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
     if (e->read_only && stat(path, &about) != 0)
         return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
     weir_status status = e->read_only ? WEIR_OK : weiri_directory_make(path, err);
+    if (status == WEIR_OK && was_never_made(path))
+        status = e->read_only ? weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir) : begin_anew(path, err);
     if (status != WEIR_OK)
         return status;
     int rc = open_map(path, e->read_only ? MDB_RDONLY : 0, &e->env);
