@@ -106,6 +106,7 @@ make_half_made(const char *dir, unsigned lost, uint8_t transaction)
     pages[1 - lost][10] = 8; /* a meta page */
     memcpy(pages[1 - lost] + 16, magic, sizeof magic);
     pages[1 - lost][20] = 1;
+    pages[1 - lost][41] = sizeof pages[0] >> 8;
     pages[1 - lost][144] = transaction;
     (void)mkdir(under(dir, "log"), 0777);
     FILE *file = fopen(under(dir, "log/data.mdb"), "w");

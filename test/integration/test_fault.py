@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Power and failing disks. A workload is recorded below a shim (test/fault/shim.c); images of what the disk may hold after a power cut are
+made from the recording, and each is opened, verified and compared with what was acknowledged. Then every write and every sync of a smaller
+workload fails once. WEIR_TEST_IMAGES says how many images (10000), WEIR_TEST_SEED which."""
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from weirtest import BUILD, TOP
+
+FAULT = BUILD / "test/fault"
+VIEWS = TOP / "test/fault/views"
+IMAGES = int(os.environ.get("WEIR_TEST_IMAGES", "10000"))
+SEED = int(os.environ.get("WEIR_TEST_SEED", random.randrange(1 << 30)))
+COMMANDS, FEW_COMMANDS = 2000, 200
+SECONDS_MOST = 60
+JOBS = min(4, os.cpu_count() or 1)
+
+
+class Fault(unittest.TestCase):
+    def setUp(self):
+        self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="weir-fault-"))
+        self.dir, self.record, self.heard = self.tmp / "data", self.tmp / "record", self.tmp / "heard"
+
+    def tearDown(self):
+        shutil.rmtree(self.tmp)
+
+    def workload(self, commands, directory=None, heard=None, **shim):
+        """Runs it under the shim. Returns (exit status, stdout, stderr)."""
+        directory, heard = directory or self.dir, heard or self.heard
+        environment = {**os.environ, "LD_PRELOAD": str(FAULT / "fault_shim.so"), "WEIR_FAULT_DIR": str(directory),
+                       "WEIR_FAULT_MARKS": str(heard), **{f"WEIR_FAULT_{name}": str(value) for name, value in shim.items()}}
+        run = subprocess.run([FAULT / "fault_workload", directory, heard, str(commands)], env=environment, capture_output=True, text=True,
+                             timeout=SECONDS_MOST)
+        return run.returncode, run.stdout.strip(), run.stderr.strip()
+
+    def images(self, start, count, faults):
+        return subprocess.Popen([FAULT / "fault_images", "images", self.record, str(COMMANDS), VIEWS, str(SEED), str(start), str(count), str(faults)],
+                                stdout=subprocess.PIPE, text=True)
+
+    def check_images(self, total, faults):
+        """All numbers below `total`, in as many processes as there are cores. Returns the lines of faults, and prints the rest."""
+        each = -(-total // JOBS)
+        runs = [self.images(i * each, min(each, total - i * each), faults) for i in range(JOBS)]
+        lines = [line for run in runs for line in run.communicate()[0].splitlines()]
+        done = sum(int(match[1]) for line in lines if (match := re.match(r"(\d+) images, ", line)))
+        found = [line for line in lines if line.startswith("seed ")]
+        self.assertTrue(found or done == total, f"{done} of {total} images were checked")
+        print(f"seed {SEED}: {done} images of a {COMMANDS}-command workload, {len(found)} faults", flush=True)
+        return found
+
+    def test_power_cuts_lose_nothing(self):
+        status, said, _ = self.workload(COMMANDS, RECORD=self.record)
+        self.assertEqual((status, said), (0, "all answered"))
+        self.assertEqual(self.check_images(IMAGES, 5), [], "\n(any one again: fault_images images RECORDING ... SEED NUMBER 1)")
+
+    def test_without_syncs_the_same_check_fails(self):
+        status, said, _ = self.workload(COMMANDS, RECORD=self.record, NOSYNC=1)
+        self.assertEqual((status, said), (0, "all answered"))
+        found = self.check_images(400, 400)
+        lost = [line for line in found if "was acknowledged and is not there" in line]
+        print(f"without syncs: {len(found)} of 400 images are faulty, {len(lost)} have lost an acknowledged command", flush=True)
+        self.assertGreater(len(lost), 10)
+        self.assertGreater(len(found), 100)
+
+    def every(self, kind, error):
+        """Fails the n-th, for every n that there is. Returns how many, and how they ended."""
+        ended = {"failed, said so": 0, "went on": 0}
+        n = 0
+        while True:
+            n += 1
+            place = self.tmp / f"{kind}-{error}-{n}"
+            place.mkdir()
+            status, said, errors = self.workload(FEW_COMMANDS, place / "data", place / "heard", FAIL=f"{kind}:{n}:{error}")
+            what = f"{kind} {n} {error}: exit {status}, {said}; {errors}"
+            if not errors:
+                self.assertEqual(status, 0, what)
+                return n - 1, ended
+            self.assertIn(status, (0, 3), what)
+            self.assertTrue(status == 0 or re.search(r"(io|timeout): .*: (Input/output error|No space left on device)", said), what)
+            ended["went on" if status == 0 else "failed, said so"] += 1
+            check = subprocess.run([FAULT / "fault_images", "directory", place / "data", place / "heard", str(FEW_COMMANDS), VIEWS],
+                                   capture_output=True, text=True, timeout=SECONDS_MOST)
+            self.assertEqual(check.returncode, 0, f"{what}\nafter it: {check.stdout}{check.stderr}")
+            shutil.rmtree(place)
+
+    def test_every_write_and_sync_failing_once(self):
+        for kind, error in (("sync", "EIO"), ("write", "EIO"), ("write", "ENOSPC")):
+            began = time.monotonic()
+            n, ended = self.every(kind, error)
+            print(f"every {kind} of {FEW_COMMANDS} commands failed once with {error}: {n} runs, {ended}, {time.monotonic() - began:.0f} s", flush=True)
+            self.assertGreater(n, 20)
+            self.assertGreater(ended["failed, said so"], 10)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
