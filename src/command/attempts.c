@@ -67,12 +67,13 @@ weiri_attempts_open(const char *dir, uint32_t partitions, weiri_attempts **ret_a
     if (fd < 0)
         return weiri_error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
     bool fits = fstat(fd, &stat) == 0 && (size_t)stat.st_size == size;
-    if (!fits && (ftruncate(fd, 0) != 0 || posix_fallocate(fd, 0, (off_t)size) != 0)) {
+    int error = fits ? 0 : ftruncate(fd, 0) != 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
+    if (error != 0) {
         (void)close(fd);
-        return weiri_error_set(err, WEIR_IO, "%s: no room for %zu bytes", path, size);
+        return weiri_error_set(err, WEIR_IO, "%s: no room for %zu bytes: %s", path, size, strerror(error));
     }
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    int error = errno;
+    error = errno;
     (void)close(fd);
     if (map == MAP_FAILED)
         return weiri_error_set(err, WEIR_IO, "%s: %s", path, strerror(error));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Images of a disk after a power cut, each checked in a process of its own (a damaged one may end it).
- *   fault_images images RECORDING COMMANDS VIEWS SEED FROM COUNT [FAULTS]   images FROM..FROM+COUNT-1 of the seed; ends after FAULTS (1)
+ *   fault_images images RECORDING COMMANDS VIEWS SEED FROM COUNT [FAULTS [LAST]]   images FROM..FROM+COUNT-1 of the seed;
+ *                                          ends after FAULTS (1); cuts among the LAST operations only
  *   fault_images directory DIR HEARD COMMANDS VIEWS                        a directory as it is
  * One line a fault, then a line of counts; exit status 1 when there was a fault. Any image: its seed and number, COUNT 1. */
 #include <errno.h>
@@ -193,6 +194,16 @@ run_directory(char **argv)
     return !good;
 }
 
+/* Only the last `n` cuts. */
+static void
+keep_last(run *r, size_t n)
+{
+    if (n < r->cuts_n) {
+        memmove(r->cuts, r->cuts + r->cuts_n - n, n * sizeof *r->cuts);
+        r->cuts_n = n;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -211,5 +222,7 @@ main(int argc, char **argv)
         return 2;
     (void)snprintf(r.dir, sizeof r.dir, "%s/weir-fault-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
     find_cuts(&r);
+    if (argc > 9)
+        keep_last(&r, strtoul(argv[9], NULL, 10));
     return run_images(&r, strtoull(argv[6], NULL, 10), strtoull(argv[7], NULL, 10), argc > 8 ? strtoull(argv[8], NULL, 10) : 1);
 }

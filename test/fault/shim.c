@@ -350,6 +350,25 @@ shim_fallocate(int fd, int mode, off_t at, off_t size)
     return rc;
 }
 
+SHOWN int shim_posix_fallocate(int fd, off_t at, off_t size) __asm__("posix_fallocate64");
+
+int
+shim_posix_fallocate(int fd, off_t at, off_t size)
+{
+    REAL(int, real, "posix_fallocate64", int, off_t, off_t);
+    int rc = (int)fail_errno;
+
+    (void)pthread_mutex_lock(&lock);
+    int file = file_of(fd, NULL);
+    if (file < 0 || !fails(KIND_WRITE, file)) {
+        rc = real(fd, at, size);
+        if (file >= 0 && rc == 0)
+            note(FAULT_TRUNCATE, 0, (unsigned)file, (uint64_t)(at + size), NULL, 0);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return rc;
+}
+
 SHOWN int
 rename(const char *from, const char *to)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Power and failing disks. A workload is recorded below a shim (test/fault/shim.c); images of what the disk may hold after a power cut are
 made from the recording, and each is opened, verified and compared with what was acknowledged. Then every write and every sync of a smaller
-workload fails once. WEIR_TEST_IMAGES says how many images (10000), WEIR_TEST_SEED which."""
+workload fails once, and power goes soon after. WEIR_TEST_IMAGES says how many images (10000), WEIR_TEST_SEED which."""
 import os
 import pathlib
 import random
@@ -77,7 +77,8 @@ class Fault(unittest.TestCase):
             n += 1
             place = self.tmp / f"{kind}-{error}-{n}"
             place.mkdir()
-            status, said, errors = self.workload(FEW_COMMANDS, place / "data", place / "heard", FAIL=f"{kind}:{n}:{error}")
+            status, said, errors = self.workload(FEW_COMMANDS, place / "data", place / "heard", FAIL=f"{kind}:{n}:{error}",
+                                                 RECORD=place / "record")
             what = f"{kind} {n} {error}: exit {status}, {said}; {errors}"
             if not errors:
                 self.assertEqual(status, 0, what)
@@ -88,6 +89,9 @@ class Fault(unittest.TestCase):
             check = subprocess.run([FAULT / "fault_images", "directory", place / "data", place / "heard", str(FEW_COMMANDS), VIEWS],
                                    capture_output=True, text=True, timeout=SECONDS_MOST)
             self.assertEqual(check.returncode, 0, f"{what}\nafter it: {check.stdout}{check.stderr}")
+            check = subprocess.run([FAULT / "fault_images", "images", place / "record", str(FEW_COMMANDS), VIEWS, str(SEED), "1", "8", "1", "8"],
+                                   capture_output=True, text=True, timeout=SECONDS_MOST)
+            self.assertEqual(check.returncode, 0, f"{what}\nthen power goes: {check.stdout}{check.stderr}")
             shutil.rmtree(place)
 
     def test_every_write_and_sync_failing_once(self):

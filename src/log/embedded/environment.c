@@ -173,17 +173,6 @@ begin_anew(const char *path, weir_error *err)
     return WEIR_OK;
 }
 
-static void
-sync_directory(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
-}
-
 /* A read-only environment refuses mdb_env_sync, but the kernel syncs through any descriptor. */
 static weir_status
 sync_all(weiri_embedded *e, const char *path, weir_error *err)
@@ -197,9 +186,7 @@ sync_all(weiri_embedded *e, const char *path, weir_error *err)
         rc = mdb_env_sync(e->env, 1);
     if (rc != 0)
         return weiri_error_set(err, WEIR_IO, "%s can't be synced: %s", path, mdb_strerror(rc));
-    if (!e->read_only)
-        sync_directory(path); /* the new file's name */
-    return WEIR_OK;
+    return e->read_only ? WEIR_OK : weiri_directory_sync(path, err); /* the new file's name */
 }
 
 static weir_status

@@ -12,34 +12,33 @@
 
 enum { WORDS_MOST = 512 };
 
+weir_status
+weiri_directory_sync(const char *dir, weir_error *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+
+    if (fd < 0)
+        return WEIR_OK; /* it may be used and not read: then nobody can */
+    if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
+        error = errno;
+    (void)close(fd);
+    if (error != 0)
+        return weiri_error_set(err, WEIR_IO, "%s can't be synced: %s", dir, strerror(error));
+    return WEIR_OK;
+}
+
 /* A new name is durable when the directory that holds it is. */
-static void
-sync_parent(const char *path)
+static weir_status
+sync_parent(const char *path, weir_error *err)
 {
     char *parent = weiri_text_copy(path);
     char *slash = strrchr(parent, '/');
-    const char *name = ".";
 
-    if (slash != NULL) {
+    if (slash != NULL)
         slash[slash == parent ? 1 : 0] = '\0';
-        name = parent;
-    }
-    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
+    weir_status status = weiri_directory_sync(slash == NULL ? "." : parent, err);
     weiri_release(parent);
-}
-
-static int
-make_one(const char *path)
-{
-    if (mkdir(path, 0777) == 0) {
-        sync_parent(path);
-        return 0;
-    }
-    return errno;
+    return status;
 }
 
 weir_status
@@ -54,16 +53,22 @@ weiri_directory_make(const char *dir, weir_error *err)
         path[--size] = '\0';
     for (char *at = size == 0 ? NULL : strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
         *at = '\0';
-        (void)make_one(path); /* what can't be made shows at the end */
+        if (mkdir(path, 0777) == 0 && status == WEIR_OK) /* what can't be made shows at the end */
+            status = sync_parent(path, err);
         *at = '/';
     }
-    int error = make_one(path);
+    int error = mkdir(path, 0777) == 0 ? 0 : errno;
+    if (error == 0 && status == WEIR_OK)
+        status = sync_parent(path, err);
+    if (status != WEIR_OK)
+        goto out;
     if (stat(path, &about) != 0)
         status = weiri_error_set(err, WEIR_INVALID, "%s can't be made: %s", dir, strerror(error));
     else if (!S_ISDIR(about.st_mode))
         status = weiri_error_set(err, WEIR_INVALID, "%s is a file, not a directory", dir);
     else if (access(path, W_OK | X_OK) != 0)
         status = weiri_error_set(err, WEIR_INVALID, "%s is not writable: %s", dir, strerror(errno));
+out:
     weiri_release(path);
     return status;
 }
