@@ -74,8 +74,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_said(status, &err);
             weiri_assert((uint64_t)err.line == csv.first);
         }
-        line = csv.line;
-        at = csv.at;
+        for (; at < csv.at; at++)
+            line += data[1 + at] == '\n';
+        weiri_assert(csv.line == line);
     }
     weiri_assert(csv.at == size - 1);
     weiri_csv_fini(&csv);

@@ -5,7 +5,6 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "fuzz.h"
-#include "message/base64.h"
 #include "query/moment.h"
 #include "query/value.h"
 
@@ -26,7 +25,9 @@ write_value(weiri_parameter_type type, const weiri_value *value, weiri_buffer *t
         weiri_buffer_add_bytes(to, value->bytes);
         break;
     case WEIRI_VALUE_BLOB:
-        weiri_base64_add(to, value->bytes);
+        weiri_buffer_add_text(to, "\\x");
+        for (size_t i = 0; i < value->bytes.size; i++)
+            weiri_buffer_print(to, "%02x", ((const uint8_t *)value->bytes.data)[i]);
         break;
     case WEIRI_VALUE_NULL:
         weiri_assert(false);
