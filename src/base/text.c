@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Strict readers of numbers and UTF-8, and the edit distance behind "did you mean". Thread: any. */
 #include "base/text.h"
+#include "base/number.h"
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,15 +44,9 @@ weiri_text_to_int64(const char *text, int64_t *ret_value)
 bool
 weiri_text_to_double(const char *text, double *ret_value)
 {
-    char *end;
+    weiri_bytes number = weiri_bytes_of(text);
 
-    if (text[0] == '\0' || text[strspn(text, "0123456789+-.eE")] != '\0' || text[0] == '+')
-        return false;
-    double value = strtod(text, &end);
-    if (*end != '\0' || !isfinite(value))
-        return false;
-    *ret_value = value;
-    return true;
+    return weiri_number_is(number) && weiri_number_to_double(number, ret_value);
 }
 
 /* The size of the well-formed sequence at `p`, or 0 (Unicode 15, table 3-7). */

@@ -10,7 +10,7 @@
 /* The whole text is one decimal number in range: no blanks, no plus sign. Writes only on success. */
 bool weiri_text_to_int64(const char *text, int64_t *ret_value);
 bool weiri_text_to_uint64(const char *text, uint64_t *ret_value);
-/* The whole text is one finite decimal number ("1", "-0.5", "1e3"); no "inf", "nan" or hexadecimal. */
+/* The whole text is one number as JSON has them ("1", "-0.5", "1e3") and a double can hold it. */
 bool weiri_text_to_double(const char *text, double *ret_value);
 
 /* Well-formed UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above U+10FFFF. */

@@ -19,7 +19,9 @@ void weiri_lock_take(weiri_lock *lock);
 void weiri_lock_give(weiri_lock *lock);
 
 /* A count that only grows, and sleeping until it has grown: read it, look for work, and if there is none wait for a
- * count other than the one read. A raise between the two is never missed. Thread: any. */
+ * count other than the one read. A raise between the two is never missed. Thread: any.
+ * Owns: a signal outlives every raise under way. A waiter may see the new count while the raiser is still at work, so a signal
+ * never lies on a waiter's stack. */
 typedef struct weiri_signal {
     pthread_mutex_t mutex;
     pthread_cond_t raised;

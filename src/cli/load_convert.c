@@ -2,6 +2,7 @@
  * Conversions of a bulk load: integers, cents, times, numbers, truth, names, JSON. No floating point is on the way of an integer.
  * Thread: any. */
 #include "cli/load_convert.h"
+#include "base/number.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
@@ -237,7 +238,7 @@ add_real(const weiri_convert *convert, weiri_bytes text, weiri_buffer *to, weir_
         *p = *p == convert->decimal ? '.' : *p == '.' ? '?' : *p;
     if (!weiri_text_to_double(number, &value))
         return not_a(text, convert->decimal == '.' ? "a number (for a decimal comma say --decimal ,)" : "a number", err);
-    weiri_buffer_print(to, "%.17g", value);
+    weiri_number_add_double(to, value);
     return WEIR_OK;
 }
 

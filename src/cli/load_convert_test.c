@@ -95,7 +95,7 @@ static void
 test_other_types(void **state)
 {
     assert_string_equal(becomes("d", "double", "-0.5e3"), "-500");
-    assert_string_equal(becomes_with(&comma, "d", "double", false, "2,6"), "2.6000000000000001");
+    assert_string_equal(becomes_with(&comma, "d", "double", false, "2,6"), "2.6");
     assert_non_null(strstr(becomes_with(&comma, "d", "double", false, "2.6"), "is not a number"));
     assert_non_null(strstr(becomes("d", "double", "2,6"), "--decimal ,"));
     assert_non_null(strstr(becomes("d", "double", "nan"), "is not a number"));

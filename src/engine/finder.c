@@ -18,7 +18,8 @@ fill(weiri_finder *finder, weiri_log *log, uint32_t partition, uint64_t offset, 
     if (status != WEIR_OK)
         return status;
     finder->partition = partition;
-    finder->first = finder->next = UINT64_MAX;
+    finder->asked = finder->next = offset;
+    finder->first = offset - finder->chunk.record_at; /* reading leaves the iterator at what was asked for */
     finder->filled = true;
     return WEIR_OK;
 }
@@ -33,13 +34,12 @@ weiri_finder_find(weiri_finder *finder, weiri_log *log, uint32_t partition, uint
         status = fill(finder, log, partition, offset, err);
     if (status != WEIR_OK)
         return status;
-    if (finder->first != UINT64_MAX && offset < finder->next) {
+    if (offset < finder->next) {
+        uint64_t from = offset < finder->asked ? offset : finder->asked; /* both in the first batch */
         finder->chunk.batch_at = 0;
-        finder->chunk.record_at = 0;
+        finder->chunk.record_at = (uint32_t)(from - finder->first);
     }
     while (weiri_chunk_next(&finder->chunk, ret_record, &at, &status) && status == WEIR_OK) {
-        if (finder->first == UINT64_MAX)
-            finder->first = at;
         finder->next = at + 1;
         if (at == offset)
             return WEIR_OK;

@@ -10,8 +10,9 @@ typedef struct weiri_finder {
     weiri_chunk chunk;
     uint32_t partition;
     bool filled;
-    uint64_t first, next; /* offsets in the chunk: its first record, and the one that the iterator gives next */
-} weiri_finder;           /* zero-initialise */
+    uint64_t first, asked, next; /* offsets: where the chunk's first batch begins, what was asked for in it (the rest of the chunk lies
+                                    behind that), and what the iterator gives next */
+} weiri_finder;                  /* zero-initialise */
 
 /* The record borrows the finder until it is next used. Errors: CORRUPT (none there), IO. */
 WEIR_MUST_USE weir_status weiri_finder_find(

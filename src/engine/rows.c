@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * weir_query and the rows it gives: the whole answer in memory, and a cursor over it. Thread: one at a time. */
 #include "engine/inside.h"
+#include "base/number.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include <inttypes.h>
@@ -90,7 +91,7 @@ weir_rows_next(weir_rows *rows)
         if (v->kind == WEIRI_VALUE_INTEGER)
             weiri_buffer_print(&rows->texts, "%" PRId64, v->integer);
         else if (v->kind == WEIRI_VALUE_REAL)
-            weiri_buffer_print(&rows->texts, "%.17g", v->real);
+            weiri_number_add_real(&rows->texts, v->real);
         else if (v->kind != WEIRI_VALUE_NULL)
             weiri_buffer_add_bytes(&rows->texts, v->bytes);
         weiri_buffer_add_char(&rows->texts, '\0');
@@ -156,7 +157,11 @@ weir_rows_real(const weir_rows *rows, int column)
         return 0;
     if (v->kind == WEIRI_VALUE_INTEGER)
         return (double)v->integer;
-    return v->kind == WEIRI_VALUE_REAL ? v->real : strtod(weir_rows_text(rows, column), NULL);
+    if (v->kind == WEIRI_VALUE_REAL)
+        return v->real;
+    double real = 0;
+    (void)weiri_text_to_double(weir_rows_text(rows, column), &real);
+    return real;
 }
 
 void

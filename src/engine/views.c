@@ -2,6 +2,7 @@
  * Views asked: tables and queries as JSON or CSV, with the position that the rows were read at. Thread: the caller's, which
  * waits here for the token it brought. */
 #include "engine/inside.h"
+#include "base/number.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "message/json.h"
@@ -20,23 +21,6 @@ weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends)
 
 /* ---- rows as JSON -------------------------------------------------------------------------------------- */
 
-/* The shortest of 15 to 17 digits that reads back as the same number. */
-static void
-write_real(weiri_buffer *to, double value)
-{
-    char text[40];
-
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    weiri_buffer_add_text(to, text);
-    /* A whole number stays a real one: 3 is written 3.0. */
-    if (strpbrk(text, ".en") == NULL)
-        weiri_buffer_add(to, ".0", 2);
-}
-
 static void
 write_json_value(weiri_buffer *to, const weiri_value *value)
 {
@@ -49,7 +33,7 @@ write_json_value(weiri_buffer *to, const weiri_value *value)
         return;
     case WEIRI_VALUE_REAL:
         if (isfinite(value->real))
-            write_real(to, value->real);
+            weiri_number_add_real(to, value->real);
         else
             weiri_buffer_add_text(to, value->real > 0 ? "\"Infinity\"" : "\"-Infinity\"");
         return;
@@ -231,7 +215,7 @@ write_view(weiri_buffer *to, weiri_service *service, size_t i)
     weiri_member_number(to, "lagEvents", status.lag_events);
     weiri_member_signed(to, "lagMs", status.lag_ms);
     weiri_member(to, "eventsPerSecond");
-    write_real(to, status.events_per_second);
+    weiri_number_add_real(to, status.events_per_second);
     weiri_member_number(to, "applied", status.applied);
     weiri_member_number(to, "untouched", status.untouched);
     write_vector(to, service, &status);

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "message/build.h"
 #include "message/json_text.h"
-#include "message/number.h"
+#include "base/number.h"
 #include "message/literal.h"
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "message/fields.h"
 #include "message/json_write.h"
-#include "message/number.h"
+#include "base/number.h"
 #include <stdio.h>
 
 /* Whether a text must stand in quotes: an empty one, blanks and control characters, what begins like a quote or JSON, and '#'. */

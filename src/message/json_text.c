@@ -4,7 +4,7 @@
  * strings are stored, and outside strings nothing but ASCII is JSON. Thread: any. */
 #include "message/json_text.h"
 #include "message/json.h"
-#include "message/number.h"
+#include "base/number.h"
 #include "message/literal.h"
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * double: where an integer is asked for, they count up to 2^53. Thread: any. */
 #include "message/build.h"
 #include "message/json.h"
-#include "message/number.h"
+#include "base/number.h"
 #include "message/literal.h"
 
 static weir_status read_object(weiri_build *build, const json_t *json, ProtobufCMessage *message);

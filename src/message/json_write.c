@@ -6,7 +6,7 @@
 #include "message/base64.h"
 #include "message/build.h"
 #include "message/json.h"
-#include "message/number.h"
+#include "base/number.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

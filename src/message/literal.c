@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/base64.h"
-#include "message/number.h"
+#include "base/number.h"
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>

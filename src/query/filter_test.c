@@ -297,8 +297,8 @@ test_dump_and_description(void **state)
 
     assert_int_equal(weiri_views_dump(views, "v", &text, &err), WEIR_OK);
     assert_string_equal(weiri_buffer_text(&text),
-        "# odd \" name\ta \" b\n# t\ta\tn\tr\tb\tz\tany\n\"a\"\t1\t0.5\tx'6178'\tnull\t1\n\"b\"\t2\t1\tx'6278'\t\"B\"\t2\n"
-        "\"c\"\t3\t1.5\tx'6378'\tnull\t\"c\"\n\"d\"\t4\t2\tx'6478'\t\"D\"\t\"d\"\n\"e\"\t5\t2.5\tx'6578'\tnull\t\"e\"\n");
+        "# odd \" name\ta \" b\n# t\ta\tn\tr\tb\tz\tany\n\"a\"\t1\t0.5\tx'6178'\tnull\t1\n\"b\"\t2\t1.0\tx'6278'\t\"B\"\t2\n"
+        "\"c\"\t3\t1.5\tx'6378'\tnull\t\"c\"\n\"d\"\t4\t2.0\tx'6478'\t\"D\"\t\"d\"\n\"e\"\t5\t2.5\tx'6578'\tnull\t\"e\"\n");
     weiri_buffer_clear(&text);
     weiri_views_describe(views, 0, &text);
     json_error_t why;

@@ -109,7 +109,7 @@ void weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_sta
 void weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to);
 
 /* The canonical dump of a view's tables: tables by name, rows sorted by all columns, one line each, tab separated, text
- * quoted as JSON, blobs as x'..', reals with 17 digits, NULL as null. Appends to `to`. */
+ * quoted as JSON, blobs as x'..', reals in the fewest digits that read back the same, NULL as null. Appends to `to`. */
 WEIR_MUST_USE weir_status weiri_views_dump(weiri_views *views, const char *view, weiri_buffer *to, weir_error *err);
 /* The same of a database file, without any view loaded, read-only (weir view dump --dir). */
 WEIR_MUST_USE weir_status weiri_view_file_dump(const char *path, weiri_buffer *to, weir_error *err);

@@ -3,6 +3,7 @@
  * in the syntax of the story, ready to paste. Results that `then` left unnamed are looked at when the next step begins.
  * Thread: one. */
 #include "story/story_run.h"
+#include "base/number.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/fields.h"
@@ -258,8 +259,6 @@ state_is(run *r)
 static void
 add_cell(weiri_buffer *to, const weiri_value *value)
 {
-    char number[40];
-
     switch (value->kind) {
     case WEIRI_VALUE_NULL:
         weiri_buffer_add_text(to, "null");
@@ -268,13 +267,7 @@ add_cell(weiri_buffer *to, const weiri_value *value)
         weiri_buffer_print(to, "%lld", (long long)value->integer);
         break;
     case WEIRI_VALUE_REAL:
-        for (int digits = 15; digits <= 17; digits++) {
-            double back;
-            (void)snprintf(number, sizeof number, "%.*g", digits, value->real);
-            if (weiri_text_to_double(number, &back) && back == value->real)
-                break;
-        }
-        weiri_buffer_print(to, "%s%s", number, strpbrk(number, ".en") == NULL ? ".0" : "");
+        weiri_number_add_real(to, value->real);
         break;
     case WEIRI_VALUE_TEXT:
         for (size_t i = 0; i < value->bytes.size; i++) {

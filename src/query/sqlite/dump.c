@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "message/json.h"
+#include "base/number.h"
 #include "query/sqlite/store_sqlite.h"
 
 static const char list_tables[] = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
@@ -21,7 +22,7 @@ add_value(weiri_buffer *to, sqlite3_stmt *row, int i)
         weiri_buffer_print(to, "%" PRId64, (int64_t)sqlite3_column_int64(row, i));
         break;
     case SQLITE_FLOAT:
-        weiri_buffer_print(to, "%.17g", sqlite3_column_double(row, i));
+        weiri_number_add_real(to, sqlite3_column_double(row, i));
         break;
     case SQLITE_NULL:
         weiri_buffer_add_text(to, "null");

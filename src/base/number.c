@@ -2,7 +2,7 @@
  * Numbers of JSON. A number is mantissa * 10^scale; where both are small one operation of the machine rounds correctly
  * (W. D. Clinger, "How to read floating point numbers accurately", 1990), both ways; the C library does the rest, and
  * its decimal point, which depends on the locale, is put right. Thread: any. */
-#include "message/number.h"
+#include "base/number.h"
 #include "base/assert.h"
 #include <float.h>
 #include <locale.h>
@@ -279,6 +279,18 @@ weiri_number_add_double(weiri_buffer *to, double value)
             break;
     }
     add_printed(to, text);
+}
+
+void
+weiri_number_add_real(weiri_buffer *to, double value)
+{
+    size_t before = to->size;
+
+    weiri_number_add_double(to, value);
+    for (size_t i = before; i < to->size; i++)
+        if (memchr(".eNI", to->data[i], 4) != NULL)
+            return;
+    weiri_buffer_add_text(to, ".0");
 }
 
 void

@@ -23,6 +23,8 @@ void weiri_number_add_int64(weiri_buffer *to, int64_t value);
 void weiri_number_add_uint64(weiri_buffer *to, uint64_t value);
 /* Not-a-number and infinities are written as NaN, Infinity, -Infinity, without quotes; -0 as -0.0, which no reader takes for an integer. */
 void weiri_number_add_double(weiri_buffer *to, double value);
+/* The same, and always with a point or an exponent: 3 is written 3.0, so that a real number stays one. */
+void weiri_number_add_real(weiri_buffer *to, double value);
 void weiri_number_add_float(weiri_buffer *to, float value);
 
 #endif
