@@ -2,6 +2,7 @@
 """Commands that can't be done: what HTTP answers and what the command line ends with, row by row of the table of answers."""
 import http.client
 import json
+import shutil
 import signal
 import socket
 import threading
@@ -251,6 +252,8 @@ class Disk(ServerCase):
     arguments = ("--disk.reserve", "1024GB")
 
     def test_a_disk_down_to_its_reserve_is_busy(self):
+        if shutil.disk_usage(self.home).free >= 1 << 40:
+            self.skipTest("this disk has more free than the largest reserve that can be set")
         reply = self.receive()
         self.assert_problem(reply, 503, "busy", "disk")
         self.assertEqual(reply[1]["Retry-After"], "1")
