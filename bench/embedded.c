@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COMMANDS = 400000, BATCH = 16384, EXECUTES = 1000, VIEW_ROWS = 400000, CONNECTIONS = 64, HTTP_REQUESTS = 50000 };
+enum { COMMANDS = 400000, BATCH = 16384, EXECUTES = 1000, VIEW_ROWS = 400000, CONNECTIONS = 64, HTTP_REQUESTS = 30000 };
 
 /* What the envelope adds to a record here: the head, the names, the key, the id and its place in the table of starts. */
 enum { RECORD_HEAD = 72 + 4 + 15 + 7 + 10 + 36 };
