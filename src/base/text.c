@@ -49,6 +49,18 @@ weiri_text_to_double(const char *text, double *ret_value)
     return weiri_number_is(number) && weiri_number_to_double(number, ret_value);
 }
 
+void
+weiri_text_fit(char *to, size_t size, const char *from)
+{
+    size_t n = strnlen(from, size);
+
+    if (n == size)
+        for (n = size - 1; n > 0 && ((uint8_t)from[n] & 0xc0) == 0x80;)
+            n--;
+    memcpy(to, from, n);
+    to[n] = '\0';
+}
+
 /* The size of the well-formed sequence at `p`, or 0 (Unicode 15, table 3-7). */
 static size_t
 utf8_sequence(const uint8_t *p, size_t left)

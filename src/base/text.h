@@ -13,6 +13,9 @@ bool weiri_text_to_uint64(const char *text, uint64_t *ret_value);
 /* The whole text is one number as JSON has them ("1", "-0.5", "1e3") and a double can hold it. */
 bool weiri_text_to_double(const char *text, double *ret_value);
 
+/* As much of `from` as fits into `size` bytes with the NUL; never half a character of UTF-8. */
+void weiri_text_fit(char *to, size_t size, const char *from);
+
 /* Well-formed UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above U+10FFFF. */
 bool weiri_utf8_valid(weiri_bytes text);
 /* A record key: 1-255 bytes of UTF-8 without control characters. */

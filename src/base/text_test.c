@@ -50,6 +50,21 @@ test_keys_have_no_control_characters(void **state)
 }
 
 static void
+test_what_does_not_fit_is_cut_between_characters(void **state)
+{
+    char to[4];
+
+    weiri_text_fit(to, sizeof to, "abc");
+    assert_string_equal(to, "abc");
+    weiri_text_fit(to, sizeof to, "abcd");
+    assert_string_equal(to, "abc");
+    weiri_text_fit(to, sizeof to, "ab\xc3\xa9");
+    assert_string_equal(to, "ab");
+    weiri_text_fit(to, sizeof to, "");
+    assert_string_equal(to, "");
+}
+
+static void
 test_the_nearest_word_is_offered_and_a_far_one_is_not(void **state)
 {
     weiri_nearest nearest = { 0 };
@@ -72,6 +87,7 @@ main(void)
         cmocka_unit_test(test_numbers_are_read_strictly),
         cmocka_unit_test(test_utf8_refuses_what_is_not),
         cmocka_unit_test(test_keys_have_no_control_characters),
+        cmocka_unit_test(test_what_does_not_fit_is_cut_between_characters),
         cmocka_unit_test(test_the_nearest_word_is_offered_and_a_far_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

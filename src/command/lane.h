@@ -156,6 +156,8 @@ WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry 
 
 /* ---- lane_recover.c */
 WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);
+/* A weiri_checkpoint_row_fn whose user is the lane: puts a row of its checkpoint into its memory. Errors: CORRUPT. */
+WEIR_MUST_USE weir_status weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value);
 
 /* ---- lane_checkpoint.c */
 /* One step of a checkpoint, if one is due or under way: at a moment when nothing is staged in lane->filling. True: it moved. */

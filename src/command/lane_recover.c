@@ -11,11 +11,6 @@
 
 /* ---- the checkpoint ------------------------------------------------------------------------------------- */
 
-typedef struct loading {
-    weiri_lane *lane;
-    uint32_t window_rows;
-} loading;
-
 static weir_status
 load_state(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
 {
@@ -43,16 +38,16 @@ load_state(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
 }
 
 static weir_status
-load_window(loading *l, weiri_bytes value)
+load_window(weiri_lane *lane, weiri_bytes value)
 {
     size_t n = value.size / sizeof(weiri_window_entry);
 
-    if (value.size % sizeof(weiri_window_entry) != 0 || l->lane->window.count + n > l->lane->window.most)
+    if (value.size % sizeof(weiri_window_entry) != 0 || lane->window.count + n > lane->window.most)
         return WEIR_CORRUPT;
     for (size_t i = 0; i < n; i++) {
         weiri_window_entry entry;
         memcpy(&entry, (const uint8_t *)value.data + i * sizeof entry, sizeof entry);
-        weiri_window_add(&l->lane->window, &entry);
+        weiri_window_add(&lane->window, &entry);
     }
     return WEIR_OK;
 }
@@ -69,19 +64,18 @@ load_source(weiri_lane *lane, weiri_bytes name, weiri_bytes value)
     return WEIR_OK;
 }
 
-static weir_status
-load_row(void *user, weiri_bytes key, weiri_bytes value)
+weir_status
+weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
 {
-    loading *l = user;
     const uint8_t *at = key.data;
 
     switch (at[0]) {
     case 'S':
-        return load_state(l->lane, key, value);
+        return load_state(lane, key, value);
     case 'W':
-        return load_window(l, value);
+        return load_window(lane, value);
     case 'N':
-        return load_source(l->lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
+        return load_source(lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
     }
     return WEIR_CORRUPT;
 }
@@ -90,10 +84,9 @@ load_row(void *user, weiri_bytes key, weiri_bytes value)
 static bool
 load_checkpoint(weiri_lane *lane, weiri_checkpoint_meta *ret_meta)
 {
-    loading l = { .lane = lane };
     bool found;
 
-    weiri_checkpoints_load(lane->commands->checkpoints, lane->partition, lane->window.most, load_row, &l, ret_meta, &found);
+    weiri_checkpoints_load(lane->commands->checkpoints, lane->partition, lane->window.most, weiri_lane_load_row, lane, ret_meta, &found);
     if (!found || lane->states.count != ret_meta->states || lane->window.count != ret_meta->window_entries ||
         lane->sources.count != ret_meta->sources)
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The engine for a program of one's own: the same lanes, asked with messages in memory instead of bodies. Thread: any. */
 #include "engine/inside.h"
+#include "base/text.h"
 #include "engine/settle.h"
 #include "base/memory.h"
 #include "message/outcome.h"
@@ -53,8 +54,8 @@ fill_outcome(const weir_engine *engine, const weiri_answer *answer, weir_outcome
         .partition = (int32_t)answer->partition,
         .source = answer->source,
     };
-    (void)snprintf(to->code, sizeof to->code, "%s", answer->code);
-    (void)snprintf(to->text, sizeof to->text, "%s", answer->text);
+    weiri_text_fit(to->code, sizeof to->code, answer->code);
+    weiri_text_fit(to->text, sizeof to->text, answer->text);
 }
 
 static void
@@ -196,8 +197,8 @@ weir_execute(weir_engine *engine, const ProtobufCMessage *command, const weir_su
             (void)weiri_signal_wait(e.answered, seen, -1);
     } else {
         e.outcome = (weir_outcome){ .status = err.status, .log_id = engine->identity->id };
-        (void)snprintf(e.outcome.code, sizeof e.outcome.code, "%s", weiri_answer_row_of(err.status, "")->code);
-        (void)snprintf(e.outcome.text, sizeof e.outcome.text, "%s", err.text);
+        weiri_text_fit(e.outcome.code, sizeof e.outcome.code, weiri_answer_row_of(err.status, "")->code);
+        weiri_text_fit(e.outcome.text, sizeof e.outcome.text, err.text);
     }
     *ret_outcome = e.outcome;
     return e.outcome.status;

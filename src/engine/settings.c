@@ -115,6 +115,8 @@ check(const weiri_setting_row *row, const char *value, const char *origin, weir_
             if ((unsigned char)*c < 0x20)
                 return weiri_error_set(err, WEIR_INVALID, "%s: %s has a control character in it", origin, row->name);
         }
+        if (!weiri_utf8_valid(weiri_bytes_of(value)))
+            return weiri_error_set(err, WEIR_INVALID, "%s: %s is not UTF-8 text", origin, row->name);
         return WEIR_OK;
     case WEIRI_SETTING_FLAG:
         if (read_flag(value, &flag))

@@ -218,6 +218,8 @@ read_quality(const char *at, const char *end)
         if ((*p != 'q' && *p != 'Q') || p[1] != '=')
             continue;
         int quality = p[2] == '1' ? 1000 : 0, weight = 100;
+        if (p[2] != '0' && p[2] != '1') /* the value may end here */
+            return 1000;
         for (p += p[3] == '.' ? 4 : 3; p < end && *p >= '0' && *p <= '9' && weight > 0; p++, weight /= 10)
             quality += (*p - '0') * weight;
         return quality > 1000 ? 1000 : quality;

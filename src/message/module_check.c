@@ -249,7 +249,8 @@ weiri_module_check(const weir_module *module, weiri_descriptors *all, weiri_prob
     check c = { .module = module, .all = all, .problems = problems };
 
     if (module->abi != WEIR_ABI) { /* then nothing behind it can be trusted to lie where it should */
-        weiri_problems_add(problems, "", 0, "the module was built for ABI %d of weir; this weir has ABI %d", module->abi, WEIR_ABI);
+        weiri_problems_add(
+            problems, "", 0, "the module was built for ABI %d of weir, this is ABI %d: build it again", module->abi, WEIR_ABI);
         return;
     }
     check_name(&c, "module", module->name);

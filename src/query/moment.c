@@ -65,7 +65,7 @@ size_t
 weiri_moment_text(int64_t ms, char to[WEIRI_MOMENT_SIZE])
 {
     size_t n = weiri_moment_date(ms, to);
-    int64_t rest = ms - floor_divide(ms, WEIRI_DAY_MS) * WEIRI_DAY_MS;
+    int64_t rest = ms % WEIRI_DAY_MS + (ms % WEIRI_DAY_MS < 0 ? WEIRI_DAY_MS : 0); /* the day's beginning may be no int64 */
     int second = (int)(rest / 1000);
 
     return n + (size_t)snprintf(to + n, WEIRI_MOMENT_SIZE - n, "T%02d:%02d:%02d.%03dZ", second / 3600, second / 60 % 60, second % 60,

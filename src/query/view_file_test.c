@@ -63,8 +63,8 @@ static const struct {
         "views/v.sql:4: 'times' of testing.v1.Ticked is not repeated: it needs no '-- each:'" },
     { TABLE "-- on: testing.v1.Ticked\n-- each: pionts\nINSERT INTO t VALUES ('', 1);\n",
         "views/v.sql:4: testing.v1.Ticked has no field 'pionts'; did you mean 'points'?" },
-    { TABLE "-- on: testing.v1.Ticked\n-- each: points\n", "views/v.sql:4: '-- each: points' has no statement below it\n"
-                                                           "views/v.sql:3: an 'on' that changes nothing: no statement follows it" },
+    { TABLE "-- on: testing.v1.Ticked\n-- each: points\n", "views/v.sql:3: an 'on' that changes nothing: no statement follows it\n"
+                                                           "views/v.sql:4: '-- each: points' has no statement below it" },
     { TABLE "-- on: testing.v1.Added\n", "views/v.sql:3: an 'on' that changes nothing: no statement follows it" },
     { TABLE "-- on:\n", "views/v.sql:3: '-- on:' is followed by the names of events: '-- on: shop.v1.StockSold, shop.v1.StockReturned'" },
     { TABLE "-- on: testing.v1.Added\nSELECT 1;\n", "views/v.sql:4: the statement changes nothing: an 'on' inserts, updates or deletes" },
@@ -89,8 +89,8 @@ static const struct {
     { TABLE ON "-- query: q\n", "views/v.sql:5: query q has no statement" },
     { TABLE ON "-- query: q\nSELECT a FROM t;\nSELECT n FROM t;\n", "views/v.sql:7: query q already has its statement" },
     { TABLE ON "-- query: q\nSELECT a, a FROM t;\n", "views/v.sql:6: query q has two columns 'a': name one of them with AS" },
-    { TABLE ON "-- query: q(x integer)\nSELECT a FROM t WHERE n = :y;\n", "views/v.sql:6: query q has no parameter 'y'\n"
-                                                                          "views/v.sql:5: query q never uses its parameter 'x'" },
+    { TABLE ON "-- query: q(x integer)\nSELECT a FROM t WHERE n = :y;\n", "views/v.sql:5: query q never uses its parameter 'x'\n"
+                                                                          "views/v.sql:6: query q has no parameter 'y'" },
     { TABLE ON "-- query: q(x number)\nSELECT a FROM t WHERE n = :x;\n",
         "views/v.sql:5: parameter 'x' of query q needs a type: text integer real boolean bytes time" },
     { TABLE ON "-- query: q(x integer = five)\nSELECT a FROM t WHERE n = :x;\n",
@@ -101,9 +101,9 @@ static const struct {
         "views/v.sql:5: a query is written '-- query: NAME' or '-- query: NAME(name type, name type = default)'" },
     { TABLE ON "-- query: q\nSELECT a FROM t;\n-- query: q\nSELECT n FROM t;\n", "views/v.sql:7: there is another query q in line 5" },
     { TABLE "-- om: testing.v1.Added\n", "views/v.sql:3: no directive 'om'; did you mean '-- on:'?" },
-    { "-- shema:\nCREATE TABLE t (a);\n" ON, "views/v.sql:1: no directive 'shema'; did you mean '-- schema:'?\n"
+    { "-- shema:\nCREATE TABLE t (a);\n" ON, "views/v.sql: the view has no table: '-- schema:' and a CREATE TABLE make one\n"
+                                             "views/v.sql:1: no directive 'shema'; did you mean '-- schema:'?\n"
                                              "views/v.sql:2: a statement needs '-- schema:', '-- on: EVENT' or '-- query: NAME' above it\n"
-                                             "views/v.sql: the view has no table: '-- schema:' and a CREATE TABLE make one\n"
                                              "views/v.sql:4: sqlite: no such table: t" },
     { TABLE "-- for: postgres\n" ON, "views/v.sql:3: the directive 'for' is not in this release" },
     { TABLE "-- on-error: park\n" ON, "views/v.sql:3: '-- on-error:' takes 'stop': parking an event is not in this release" },

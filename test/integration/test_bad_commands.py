@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Commands that can't be done: what HTTP answers and what the command line ends with, row by row of the table of answers."""
+import http.client
 import json
+import shutil
+import signal
 import socket
 import threading
 import time
 import unittest
 
-from weirtest import MODULES, Client, ServerCase, weir
+from weirtest import MODULES, Case, Client, Server, ServerCase
 
 RECEIVE, SALE = "shop.v1.ReceiveStock", "shop.v1.RecordSale"
 
@@ -221,6 +224,42 @@ class Slow(ServerCase):
         self.assert_problem(self.add(self.http, "k", 1500, "wait=0"), 504, "unknown", "same id")
         status, _, body = self.add(self.http, "k", 1500)
         self.assertEqual((status, body["version"]), (200, 1))
+
+    def test_a_rule_that_is_wrong_is_an_error_of_the_module_and_says_which(self):
+        reply = self.http.send("testing.v1.Add", counterId=self.key, note="wrong")
+        self.assert_problem(reply, 500, "failed", "testing.v1.WasReset", "counter")
+        self.assert_fails(1, ("send", "testing.v1.Add", f"counter_id={self.key}", "note=wrong", *self.url()), "failed: ", "testing.v1.WasReset")
+        self.assertEqual(self.http.send("testing.v1.Add", counterId=self.key)[2]["version"], 1)
+
+
+class Poison(Case):
+    def test_a_command_that_ends_the_process_twice_is_not_tried_again(self):
+        server = Server(self.dir, MODULES / "module_slow.so")
+        for _ in range(2):
+            server.start()
+            with self.assertRaises((OSError, http.client.HTTPException)):
+                self.client(server).send("testing.v1.Add", id="k", counterId="a", note="die")
+            self.assertEqual(server.process.wait(60), -signal.SIGKILL)
+        with server:
+            client = self.client(server)
+            self.assert_problem(client.send("testing.v1.Add", id="k", counterId="a", note="die"), 422, "quarantined", "twice", "not tried again")
+            self.assert_fails(1, ("send", "testing.v1.Add", "counter_id=a", "note=die", "--id", "k", "--url", server.url), "rejected quarantined: ")
+            self.assertEqual(client.send("testing.v1.Add", id="l", counterId="b")[2]["version"], 1)
+
+
+class Disk(ServerCase):
+    """A reserve that no disk has: nothing is taken, everything can be read."""
+    arguments = ("--disk.reserve", "1024GB")
+
+    def test_a_disk_down_to_its_reserve_is_busy(self):
+        if shutil.disk_usage(self.home).free >= 1 << 40:
+            self.skipTest("this disk has more free than the largest reserve that can be set")
+        reply = self.receive()
+        self.assert_problem(reply, 503, "busy", "disk")
+        self.assertEqual(reply[1]["Retry-After"], "1")
+        self.assert_fails(4, ("send", RECEIVE, "sku=a", "quantity=1", *self.url()), "disk")
+        self.assertEqual(self.http.get("/views/stock/stock")[0], 200)
+        self.assertEqual((self.http.get("/health/live")[0], self.http.get("/health/ready")[0]), (200, 503))
 
 
 class Full(ServerCase):

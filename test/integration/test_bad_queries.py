@@ -3,7 +3,7 @@
 import sqlite3
 import unittest
 
-from weirtest import Client, ServerCase, weir
+from weirtest import SHOP, Case, Server, ServerCase
 
 STOCK = "/views/stock/stock"
 QUERY = "/views/stock/queries/running_low"
@@ -90,6 +90,29 @@ class Queries(ServerCase):
         other.execute("ROLLBACK")
         status, _, rows = self.http.get(STOCK, {"Weir-Position": after, "Prefer": "wait=30"}, sku=f"eq.{self.key}")
         self.assertEqual((status, rows), (200, [{"sku": self.key, "on_hand": 10}]))
+
+
+class Endless(Case):
+    def test_a_query_that_takes_too_long_is_given_up(self):
+        views = self.tmp / "views"
+        views.mkdir()
+        (views / "slow.sql").write_text(
+            "-- schema:\nCREATE TABLE t (a INTEGER);\n-- on: shop.v1.StockReceived\nINSERT INTO t VALUES (1);\n-- query: endless\n"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n;\n")
+        with Server(self.dir, SHOP, "--views", str(views), "--query.timeout", "50") as server:
+            client = self.client(server)
+            self.assert_problem(client.get("/views/slow/queries/endless"), 504, "query-timeout", "50")
+            self.assert_fails(5, ("view", "query", "slow.endless", "--url", server.url), "50")
+            self.assertEqual(client.get("/views/slow/t")[0], 200)
+
+    def test_more_rows_than_an_answer_may_have_are_refused(self):
+        with Server(self.dir, SHOP, "--query.rows", "2") as server:
+            client = self.client(server)
+            for sku in "abc":
+                token = client.send("shop.v1.ReceiveStock", sku=sku, quantity="1")[1]["Weir-Position"]
+                self.assertEqual(client.get(STOCK, {"Weir-Position": token, "Prefer": "wait=30"}, limit=1)[0], 200)
+            self.assert_problem(client.get(STOCK), 400, "invalid", "2 rows", "limit")
+            self.assertEqual(len(client.get(STOCK, limit=2)[2]), 2)
 
 
 if __name__ == "__main__":

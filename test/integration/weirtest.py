@@ -56,16 +56,20 @@ class Server:
     def said(self):
         return pathlib.Path(self.log.name).read_text()
 
+    def forget_log(self):
+        self.log.close()
+        os.unlink(self.log.name)
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.unlink(self.log.name)
+        self.forget_log()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=60)
         said = self.said()
-        os.unlink(self.log.name)
+        self.forget_log()
         if status != 0:
             raise AssertionError(f"weir run ended with {status}:\n{said}")
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A module whose commands take time, so that a test can do something while one runs: Add sleeps `amount` milliseconds, at most ten
- * seconds. Only a test may do that: a rule that sleeps holds up its whole partition. */
+ * seconds. Only a test may do that: a rule that sleeps holds up its whole partition. With the note "die" it ends the process as a
+ * crash would, with "wrong" it emits an event that no row declares. */
+#include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <weir/domain.h>
 #include "testing.pb-c.h"
@@ -14,6 +17,12 @@ add(weir_decision *d, const void *state, const void *command)
     (void)state;
 
     (void)nanosleep(&time, NULL);
+    if (strcmp(cmd->note, "die") == 0)
+        (void)raise(SIGKILL);
+    if (strcmp(cmd->note, "wrong") == 0) {
+        Testing__V1__WasReset undeclared = TESTING__V1__WAS_RESET__INIT;
+        return weir_emit(d, &undeclared.base);
+    }
     Testing__V1__Added e = TESTING__V1__ADDED__INIT;
     e.amount = cmd->amount;
     return weir_emit(d, &e.base);
