@@ -246,10 +246,7 @@ position_crc(weiri_checkpoints *c, weiri_topic topic, uint32_t partition, uint64
 {
     weir_error err;
 
-    if (offset > 0)
-        return weiri_log_checksum(c->log, topic, partition, offset - 1, ret_crc, &err);
-    *ret_crc = 0;
-    return WEIR_OK;
+    return weiri_log_checksum(c->log, topic, partition, offset, ret_crc, &err);
 }
 
 static uint64_t

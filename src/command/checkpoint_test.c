@@ -129,28 +129,41 @@ add_to_z(testing_side *side, int64_t amount, unsigned times)
         testing_run(side, &(tc){ .counter = "z", .amount = amount }, &a);
 }
 
+/* A checkpoint made `with` commands after a copy of the log, laid beside the log that took `instead` other commands after it: every
+ * offset, version and reference as the checkpoint knows them; other amounts. */
 static void
-test_a_checkpoint_of_another_future_of_the_same_log_is_dropped(void **state)
+swap_futures(testing_side *side, unsigned with, unsigned instead)
 {
-    testing_side *side = *state;
     uint64_t version;
 
     add_to_z(side, 1, 10);
     testing_side_close(side);
     testing_copy(side->dir, "log", "old-log");
     testing_side_open(side);
-    add_to_z(side, 1, 10);
+    add_to_z(side, 1, with);
     testing_side_close(side);
     testing_copy(side->dir, "checkpoint", "foreign");
     testing_copy(side->dir, "old-log", "log");
     testing_remove(side->dir, "checkpoint");
     testing_side_open(side);
-    add_to_z(side, 2, 12); /* every offset, version and reference as the checkpoint knows them; other amounts */
+    add_to_z(side, 2, instead);
     testing_side_close(side);
     testing_copy(side->dir, "foreign", "checkpoint");
     testing_side_open(side);
-    assert_int_equal(testing_total(side, "z", &version), 10 + 24);
-    assert_int_equal(testing_recovered(side), 22);
+    assert_int_equal(testing_total(side, "z", &version), 10 + 2 * instead);
+    assert_int_equal(testing_recovered(side), 10 + instead);
+}
+
+static void
+test_a_checkpoint_of_another_future_of_the_same_log_is_dropped(void **state)
+{
+    swap_futures(*state, 10, 12);
+}
+
+static void
+test_a_checkpoint_is_dropped_when_the_last_record_alone_differs(void **state)
+{
+    swap_futures(*state, 1, 1);
 }
 
 static weiri_log_ops failing;
@@ -208,6 +221,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_checkpoint_taken_while_its_states_move_is_right, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_of_another_log_or_module_or_of_a_longer_log_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_of_another_future_of_the_same_log_is_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_checkpoint_is_dropped_when_the_last_record_alone_differs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_that_cannot_be_written_leaves_the_next_one_whole, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

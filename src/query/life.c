@@ -81,7 +81,7 @@ check_position(weiri_view *view, uint32_t p, weir_error *err)
     if (position->next_offset > end)
         return weiri_error_set(err, WEIR_CONFLICT, "it has seen events/%" PRIu32 "/%" PRIu64 ", and the log ends at %" PRIu64, p,
             position->next_offset - 1, end);
-    weir_status status = weiri_log_checksum(log, WEIRI_TOPIC_EVENTS, p, position->next_offset - 1, &checksum, err);
+    weir_status status = weiri_log_checksum(log, WEIRI_TOPIC_EVENTS, p, position->next_offset, &checksum, err);
     if (status == WEIR_NOT_FOUND || (status == WEIR_OK && checksum != position->checksum))
         return weiri_error_set(
             err, WEIR_CONFLICT, "the log has another events/%" PRIu32 "/%" PRIu64 " than it has seen", p, position->next_offset - 1);

@@ -127,7 +127,7 @@ save_positions(weiri_view *view, weir_error *err)
         if (position->next_offset == view->positions[p].next_offset)
             continue;
         weir_status status = weiri_log_checksum(
-            view->views->config.log, WEIRI_TOPIC_EVENTS, p, position->next_offset - 1, &position->checksum, err);
+            view->views->config.log, WEIRI_TOPIC_EVENTS, p, position->next_offset, &position->checksum, err);
         if (status == WEIR_OK)
             status = view->store->ops->save(view->store, p, position, err);
         if (status != WEIR_OK)

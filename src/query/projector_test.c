@@ -123,6 +123,38 @@ change_database(const char *path, const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+/* Another record than the last one seen must be noticed, so it is the last one's batch that a position names. */
+static void
+test_a_position_names_the_batch_of_the_last_event_seen(void **state)
+{
+    char path[200];
+    world w;
+    weir_error err;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    int rows = 0;
+
+    begin(&w, view);
+    open_views(&w, true);
+    for (int i = 0; i < 20; i++)
+        write_events(&w, 1); /* each a batch of its own */
+    assert_all_seen(&w);
+    database_path(&w, path);
+    close_views(&w);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT partition, next_offset, checksum FROM weir_position", -1, &row, NULL), SQLITE_OK);
+    for (; sqlite3_step(row) == SQLITE_ROW; rows++) {
+        uint32_t checksum = 0, partition = (uint32_t)sqlite3_column_int64(row, 0);
+        uint64_t next = (uint64_t)sqlite3_column_int64(row, 1);
+        assert_int_equal(weiri_log_checksum(w.log, WEIRI_TOPIC_EVENTS, partition, next, &checksum, &err), WEIR_OK);
+        assert_int_equal((uint32_t)sqlite3_column_int64(row, 2), checksum);
+    }
+    assert_true(rows > 0);
+    (void)sqlite3_finalize(row);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    end(&w);
+}
+
 static void
 test_what_does_not_fit_the_log_is_built_anew(void **state)
 {
@@ -310,6 +342,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_killed_process_leaves_a_view_that_goes_on),
         cmocka_unit_test(test_a_view_follows_and_goes_on_after_a_restart),
+        cmocka_unit_test(test_a_position_names_the_batch_of_the_last_event_seen),
         cmocka_unit_test(test_what_does_not_fit_the_log_is_built_anew),
         cmocka_unit_test(test_a_view_of_another_log_is_built_anew),
         cmocka_unit_test(test_another_version_is_removed_once_the_new_one_has_caught_up),
