@@ -69,7 +69,7 @@ find(const weiri_cli_command *command, const char *name, size_t size, found *ret
         return true;
     for (const weiri_setting_row *row = NULL; size > 0 && (row = next_setting(command, row)) != NULL;)
         if (same_name(name, size, row->name)) {
-            *ret_found = (found){ row->name, row->kind != WEIRI_SETTING_FLAG, true };
+            *ret_found = (found){ row->name, true, true };
             return true;
         }
     return false;
@@ -293,7 +293,7 @@ print_settings(const weiri_cli_command *command, FILE *to)
     fprintf(to, "\nSettings (--name beats $WEIR_NAME beats weir.conf beats the default):\n");
     for (const weiri_setting_row *row = NULL; (row = next_setting(command, row)) != NULL;) {
         char flags[96];
-        (void)snprintf(flags, sizeof flags, "    --%s%s", row->name, row->kind == WEIRI_SETTING_FLAG ? "" : " VALUE");
+        (void)snprintf(flags, sizeof flags, "    --%s VALUE", row->name);
         fprintf(to, "  %-28s %s", flags, row->what);
         if (row->fallback != NULL && row->fallback[0] != '\0')
             fprintf(to, " (default %s)", row->fallback);

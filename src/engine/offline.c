@@ -17,7 +17,6 @@
 struct weiri_offline {
     weiri_log *log;
     weiri_schema *schema; /* NULL without a module */
-    char *dir;
 };
 
 weir_status
@@ -30,7 +29,6 @@ weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **r
     weiri_problems problems = { 0 };
     weir_status status = WEIR_OK;
 
-    offline->dir = weiri_text_copy(dir);
     if (module != NULL) {
         weiri_schema_new(module, &offline->schema, &problems);
         status = weiri_problems_status(&problems, err);
@@ -54,18 +52,7 @@ weiri_offline_close(weiri_offline *offline)
         return;
     weiri_log_close(offline->log);
     weiri_schema_free(offline->schema);
-    weiri_release(offline->dir);
     weiri_release(offline);
-}
-
-void
-weiri_offline_info(const weiri_offline *offline, weiri_reply *reply)
-{
-    weiri_buffer_add_char(&reply->body, '{');
-    weiri_identity_write(&reply->body, weiri_log_identity_of(offline->log));
-    weiri_member_text(&reply->body, "dir", offline->dir);
-    weiri_buffer_add_char(&reply->body, '}');
-    weiri_reply_json(reply);
 }
 
 /* ---- verify --------------------------------------------------------------------------------------------- */

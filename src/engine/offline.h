@@ -14,9 +14,6 @@ typedef struct weiri_offline weiri_offline;
 WEIR_MUST_USE weir_status weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **ret_offline, weir_error *err);
 void weiri_offline_close(weiri_offline *offline); /* NULL is fine */
 
-/* {"module", "logId", "partitions", "format", "created", "dir"} */
-void weiri_offline_info(const weiri_offline *offline, weiri_reply *reply);
-
 /* Reads the whole log; `found` hears of each fault in words. The reply: {"batches", "bytes", "commands", "events", "outcomes", ...,
  * "aggregates", "faults"}; a problem if it could not be read to its end. *ret_faults: how many. */
 void weiri_offline_verify(

@@ -58,10 +58,10 @@ weiri_pack_command(const weiri_type *type, const ProtobufCMessage *message, weir
     const ProtobufCFieldDescriptor *bad = NULL;
     char digits[WEIRI_KEY_DIGITS];
 
-    weiri_bytes key = weiri_type_key(type, message, digits);
-    if (!weiri_key_valid(key))
-        return weiri_error_set(err, WEIR_INVALID, "%s: the key of %s must be 1-255 bytes of UTF-8 without control characters",
-            type->key->name, type->descriptor->name);
+    weiri_bytes key;
+
+    if (weiri_type_check_key(type, message, digits, &key, err) != WEIR_OK)
+        return WEIR_INVALID;
     if (!check_message(message, &bad))
         return weiri_error_set(err, WEIR_INVALID, "%s: a string of %s that is not UTF-8", bad->name, type->descriptor->name);
     size_t size = protobuf_c_message_get_packed_size(message);

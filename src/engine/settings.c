@@ -84,20 +84,6 @@ read_size(const char *text, uint64_t *ret_bytes)
 }
 
 static bool
-read_flag(const char *text, bool *ret_flag)
-{
-    static const char *const yes[] = { "true", "yes", "on", "1" }, *const no[] = { "false", "no", "off", "0" };
-
-    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-        if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
-            *ret_flag = strcasecmp(text, yes[i]) == 0;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
 read_number(const weiri_setting_row *row, const char *text, uint64_t *ret_value)
 {
     return row->kind == WEIRI_SETTING_SIZE ? read_size(text, ret_value) : weiri_text_to_uint64(text, ret_value);
@@ -107,7 +93,6 @@ static weir_status
 check(const weiri_setting_row *row, const char *value, const char *origin, weir_error *err)
 {
     uint64_t number;
-    bool flag;
 
     switch (row->kind) {
     case WEIRI_SETTING_TEXT:
@@ -118,10 +103,6 @@ check(const weiri_setting_row *row, const char *value, const char *origin, weir_
         if (!weiri_utf8_valid(weiri_bytes_of(value)))
             return weiri_error_set(err, WEIR_INVALID, "%s: %s is not UTF-8 text", origin, row->name);
         return WEIR_OK;
-    case WEIRI_SETTING_FLAG:
-        if (read_flag(value, &flag))
-            return WEIR_OK;
-        return weiri_error_set(err, WEIR_INVALID, "%s: %s=%s: expected true or false", origin, row->name, value);
     case WEIRI_SETTING_NUMBER:
     case WEIRI_SETTING_SIZE:
         break;
@@ -173,15 +154,6 @@ weiri_settings_number(const weiri_settings *settings, const char *name)
     uint64_t value = 0;
 
     weiri_assert(read_number(&weiri_setting_rows[row_of(name)], weiri_settings_text(settings, name), &value));
-    return value;
-}
-
-bool
-weiri_settings_flag(const weiri_settings *settings, const char *name)
-{
-    bool value = false;
-
-    weiri_assert(read_flag(weiri_settings_text(settings, name), &value));
     return value;
 }
 

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-typedef enum weiri_setting_kind { WEIRI_SETTING_TEXT, WEIRI_SETTING_NUMBER, WEIRI_SETTING_SIZE, WEIRI_SETTING_FLAG } weiri_setting_kind;
+typedef enum weiri_setting_kind { WEIRI_SETTING_TEXT, WEIRI_SETTING_NUMBER, WEIRI_SETTING_SIZE } weiri_setting_kind;
 
 typedef struct weiri_setting_row {
     const char *name; /* "dir"; the flag is --dir, the variable WEIR_DIR */
@@ -39,7 +39,6 @@ WEIR_MUST_USE weir_status weiri_settings_read_environment(weiri_settings *settin
 
 const char *weiri_settings_text(const weiri_settings *settings, const char *name); /* the name must be in the table */
 uint64_t weiri_settings_number(const weiri_settings *settings, const char *name);  /* a SIZE: bytes ("64MB" = 64 MiB) */
-bool weiri_settings_flag(const weiri_settings *settings, const char *name);
 const char *weiri_settings_origin(const weiri_settings *settings, const char *name);
 void weiri_settings_fini(weiri_settings *settings);
 

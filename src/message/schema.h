@@ -59,6 +59,9 @@ uint64_t weiri_schema_fingerprint(const weiri_schema *schema);
 /* The key of `message` as text: a string field as it is, an integer in decimal into `digits`. Not checked. */
 enum { WEIRI_KEY_DIGITS = 24 };
 weiri_bytes weiri_type_key(const weiri_type *type, const void *message, char digits[WEIRI_KEY_DIGITS]);
+/* The same, checked: one that a record can have (weiri_key_valid). Errors: INVALID, naming the field and the message. */
+WEIR_MUST_USE weir_status weiri_type_check_key(
+    const weiri_type *type, const void *message, char digits[WEIRI_KEY_DIGITS], weiri_bytes *ret_key, weir_error *err);
 /* Puts `key` into an empty key field of `message`; the field borrows `key` (a string: with a NUL behind it).
  * Errors: INVALID when the field holds another key. */
 WEIR_MUST_USE weir_status weiri_type_set_key(const weiri_type *type, void *message, const char *key, weir_error *err);

@@ -60,6 +60,18 @@ weiri_type_key(const weiri_type *type, const void *message, char digits[WEIRI_KE
     return weiri_bytes_of(digits);
 }
 
+weir_status
+weiri_type_check_key(const weiri_type *type, const void *message, char digits[WEIRI_KEY_DIGITS], weiri_bytes *ret_key, weir_error *err)
+{
+    weiri_bytes key = weiri_type_key(type, message, digits);
+
+    if (!weiri_key_valid(key))
+        return weiri_error_set(err, WEIR_INVALID, "%s: the key of %s must be 1-255 bytes of UTF-8 without control characters",
+            type->key->name, type->descriptor->name);
+    *ret_key = key;
+    return WEIR_OK;
+}
+
 /* Reads `key` into *ret_value, as the bits of the field; false: no number, out of the field's range, or not written as weir
  * writes it ("007"): the key of the record and that of the message would differ. */
 static bool

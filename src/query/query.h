@@ -61,7 +61,6 @@ void weiri_views_stop(weiri_views *views);
 void weiri_views_free(weiri_views *views); /* stops first if need be; NULL is fine */
 
 size_t weiri_views_count(const weiri_views *views);
-const char *weiri_views_name(const weiri_views *views, size_t i);
 
 /* Applies one event to every in-memory view that has it (stories). Errors: INVALID with file and line of the statement. */
 WEIR_MUST_USE weir_status weiri_views_apply(weiri_views *views, const weiri_record *event, weir_error *err);

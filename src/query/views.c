@@ -208,12 +208,6 @@ weiri_views_count(const weiri_views *views)
     return views->n;
 }
 
-const char *
-weiri_views_name(const weiri_views *views, size_t i)
-{
-    return views->list[i].file->name;
-}
-
 weir_status
 weiri_views_find(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err)
 {

@@ -74,11 +74,10 @@ static weir_status
 key_of(const weiri_type *type, const ProtobufCMessage *message, char key[256], weir_error *err)
 {
     char digits[WEIRI_KEY_DIGITS];
-    weiri_bytes bytes = weiri_type_key(type, message, digits);
+    weiri_bytes bytes;
 
-    if (!weiri_key_valid(bytes))
-        return weiri_error_set(err, WEIR_INVALID, "%s: the key of %s must be 1-255 bytes of UTF-8 without control characters",
-            type->key->name, type->descriptor->name);
+    if (weiri_type_check_key(type, message, digits, &bytes, err) != WEIR_OK)
+        return WEIR_INVALID;
     memcpy(key, bytes.data, bytes.size);
     key[bytes.size] = '\0';
     return WEIR_OK;
