@@ -23,6 +23,7 @@ static const weiri_answer_row rows[] = {
     { "not-found", WEIR_NOT_FOUND, 404, 2, "There is no such thing here" },
     { "busy", WEIR_BUSY, 503, 4, "Too much at once: nothing was taken, try again" },
     { "not-ready", WEIR_BUSY, 503, 4, "Not ready: nothing was taken, try again" },
+    { "quarantine-full", WEIR_BUSY, 503, 4, "Too many commands are in quarantine: nothing was taken" },
     { "rate-limit", WEIR_BUSY, 429, 4, "Too many requests: nothing was taken, try again" },
     { "unknown", WEIR_TIMEOUT, 504, 5, "What became of it is not known: send it again with the same id" },
     { "query-timeout", WEIR_TIMEOUT, 504, 5, "The query took too long" },
