@@ -175,7 +175,7 @@ void sim_stop(sim *s); /* in good order; everything is closed */
 void sim_view_crash(sim *s);
 void sim_view_rebuild(sim *s);
 void sim_remove_files(sim *s); /* nothing is open */
-bool sim_turn_all(sim *s); /* one turn of everything; true: something moved */
+bool sim_turn_all(sim *s);     /* one turn of everything; true: something moved */
 
 /* ---- store.c: the view's store with failures */
 void sim_store_wrap(sim *s);
