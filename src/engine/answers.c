@@ -31,6 +31,7 @@ static const weiri_answer_row rows[] = {
     { "closing", WEIR_CLOSED, 503, 4, "The engine is closing: nothing was taken" },
     { "fenced", WEIR_FENCED, 503, 4, "Another owner has taken over" },
     { "io", WEIR_IO, 500, 4, "Reading or writing failed" },
+    { "log-failed", WEIR_IO, 503, 4, "The log has failed: nothing was taken, and nothing will be until the engine is opened again" },
     { "corrupt", WEIR_CORRUPT, 500, 4, "Stored data is damaged" },
     { "no-memory", WEIR_NO_MEMORY, 503, 4, "Out of memory: try again" },
 };

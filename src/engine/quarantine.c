@@ -90,11 +90,7 @@ await(weiri_service *service, asking *a, weir_status status, uint32_t unasked, w
 static void
 fail(weiri_reply *reply, weir_error *err)
 {
-    bool failed = err->status == WEIR_IO;
-
-    if (failed)
-        err->status = WEIR_BUSY;
-    weiri_reply_error(reply, failed ? "not-ready" : err->status == WEIR_TIMEOUT ? "unknown" : "", err);
+    weiri_reply_error(reply, err->status == WEIR_IO ? WEIRI_LOG_FAILED : err->status == WEIR_TIMEOUT ? "unknown" : "", err);
 }
 
 /* ---- what is held ------------------------------------------------------------------------------------------ */
