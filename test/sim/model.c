@@ -283,7 +283,10 @@ match_outcome(step *t)
     uint64_t original = 0, offset = t->part->next_outcome++;
 
     demand(t, take(t->s, &t->s->model.outcomes, WEIRI_TOPIC_OUTCOMES, t->p, offset, &r), "its outcome is not in the log");
-    demand(t, about(t, &r, WEIRI_RECORD_OUTCOME, type), "the outcome in its place is another one");
+    if (!about(t, &r, WEIRI_RECORD_OUTCOME, type))
+        sim_fail(t->s, "partition %u, command %llu (submission %u): the outcome is %.*s of command %llu, and must be %s %s", t->p,
+            (unsigned long long)t->out.at, t->sub->number, (int)r.type.size, (const char *)r.type.data, (unsigned long long)r.source, type,
+            t->out.code);
     demand(t, r.version == t->aggregate->version, "its outcome has another version");
     (void)weiri_headers_find(r.headers, WEIRI_HEADER_CODE, &code);
     demand(t, weiri_bytes_are(code, t->out.repeated ? "" : t->out.code), "its outcome has another code");

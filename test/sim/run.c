@@ -170,9 +170,9 @@ stop_and_start(sim *s)
 }
 
 static void
-toggle_reserve(sim *s)
+fill_disk(sim *s)
 {
-    s->log.reserve = !s->log.reserve;
+    s->log.reserve = true;
 }
 
 static void
@@ -181,7 +181,6 @@ fail_log(sim *s)
     sim_log_fail(&s->log);
 }
 
-/* After a failed log nothing goes on but by dying. */
 static void
 crash(sim *s)
 {
@@ -194,7 +193,7 @@ static const struct {
     void (*step)(sim *s);
 } steps[] = { { 330, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
     { 60, turn_checkpoints }, { 50, turn_view }, { 20, query }, { 25, move_clock }, { 7, crash }, { 4, sim_view_crash },
-    { 2, stop_and_start }, { 2, fail_log }, { 3, toggle_reserve }, { 2, sim_view_rebuild } };
+    { 2, stop_and_start }, { 2, fail_log }, { 3, fill_disk }, { 2, sim_view_rebuild } };
 
 static void
 step(sim *s)
@@ -203,6 +202,10 @@ step(sim *s)
 
     s->step++;
     s->counts[SIM_STEPS]++;
+    if (s->log.reserve && sim_one_in(s, 12))
+        s->log.reserve = false;
+    if (s->log.failed && sim_one_in(s, 25)) /* it goes on by a new process alone */
+        sim_crash(s);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (chosen < steps[i].weight) {
             steps[i].step(s);
@@ -256,6 +259,7 @@ begin(sim *s, uint64_t seed)
         .window = 1 + sim_below(s, SIM_WINDOW_MOST),
         .checkpoint_events = 1 + sim_below(s, 30),
         .checkpoint_slice = 1 + sim_below(s, 100) };
+    s->lasting = seed % 8 != 0;
     s->n_submissions = 0;
     memset(s->streams, 0, sizeof s->streams);
     for (int i = 0; i < SIM_SOURCES; i++)
@@ -285,7 +289,7 @@ sim_run(sim *s, uint64_t seed)
     sim_open(s);
     sim_check_view(s, true);
     sim_stop(s);
-    sim_remove_files(s);
+    sim_end(s);
 }
 
 void

@@ -115,6 +115,7 @@ typedef struct sim {
     jmp_buf death; /* out of decide */
     bool may_die;  /* a lane's turn is running, which can be left so */
 
+    bool lasting;    /* the view's store stays open when the view is closed, as a database server would: most seeds, for speed */
     int store_left;  /* operations of the view's store until one fails; -1: none will */
     bool store_down; /* from then on all fail */
     bool store_failed;
@@ -174,7 +175,7 @@ void sim_crash(sim *s);
 void sim_stop(sim *s); /* in good order; everything is closed */
 void sim_view_crash(sim *s);
 void sim_view_rebuild(sim *s);
-void sim_remove_files(sim *s); /* nothing is open */
+void sim_end(sim *s);      /* the command side is closed: now all of it, and no file is left */
 bool sim_turn_all(sim *s); /* one turn of everything; true: something moved */
 
 /* ---- store.c: the view's store with failures */
