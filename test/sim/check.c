@@ -35,7 +35,9 @@ check_states(sim *s, uint32_t p, const weiri_lane *lane)
                 continue;
             const weiri_state_entry *entry = weiri_states_find(&lane->states, weiri_states_hash(a, key), a, key);
             demand(s, p, (entry != NULL) == (want->version > 0), "an aggregate is there that has no events, or the other way round");
-            demand(s, p, entry == NULL || state_is(entry, a, want), "a state is not the fold of its events");
+            if (entry != NULL && !state_is(entry, a, want))
+                sim_fail(s, "partition %u, after recovery: the state of %s %s is not the fold of its events: version %llu instead of %llu",
+                    p, sim_aggregate_names[a], sim_keys[k], (unsigned long long)entry->version, (unsigned long long)want->version);
             n += entry != NULL;
         }
     demand(s, p, lane->states.count == n, "there are aggregates that nobody made");

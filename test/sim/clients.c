@@ -264,7 +264,7 @@ make_line(sim *s, sim_submission *sub)
 static void
 make_poison(sim *s, sim_submission *sub)
 {
-    unsigned which = sim_below(s, SIM_POISONS);
+    unsigned which = sim_below(s, SIM_POISONS) / 2;
 
     *sub = (sim_submission){ .source = -1, .amount = SIM_POISON, .client_id = true, .key = (uint8_t)(which % SIM_KEYS) };
     (void)snprintf(sub->id, sizeof sub->id, "poison%u", which);
@@ -338,7 +338,7 @@ sim_client_step(sim *s)
     else if (what < 18) {
         make_repeat(s, sub);
         sub->question = sim_one_in(s, 2) ? WEIRI_REQUEST_LOOKUP : WEIRI_REQUEST_STATE;
-    } else if (what == 18 && sim_one_in(s, 8))
+    } else if (what == 18 && sim_one_in(s, 5))
         make_poison(s, sub);
     else if (what == 19)
         ask_sources(s);

@@ -171,6 +171,8 @@ close_commands(sim *s)
 {
     char path[256];
 
+    for (uint32_t p = 0; p < s->partitions; p++)
+        s->counts[SIM_CHECKPOINTS] += s->commands->lanes[p].counted.checkpoints;
     weiri_commands_close(s->commands);
     s->commands = NULL;
     path_of(s, "checkpoint/data.mdb", path);

@@ -12,7 +12,7 @@ enum {
     SIM_KEYS = 6,
     SIM_AGGREGATES = 2,
     SIM_SOURCES = 2,
-    SIM_POISONS = 4,
+    SIM_POISONS = 3,
     SIM_SUBMISSIONS = 2000,
     SIM_TOTAL_MOST = 60, /* of a counter, by the domain's rule */
     SIM_POISON = 777,    /* an amount that kills */

@@ -83,6 +83,14 @@ move_clock(sim *s)
 /* ---- steps ---------------------------------------------------------------------------------------------- */
 
 static void
+died(sim *s)
+{
+    s->may_die = false;
+    s->counts[SIM_DEATHS]++;
+    sim_crash(s);
+}
+
+static void
 turn_lane(sim *s)
 {
     uint32_t p = sim_below(s, s->partitions);
@@ -94,9 +102,7 @@ turn_lane(sim *s)
         s->may_die = false;
         return;
     }
-    s->may_die = false;
-    s->counts[SIM_DEATHS]++;
-    sim_crash(s);
+    died(s);
 }
 
 static void
@@ -164,7 +170,13 @@ query(sim *s)
 static void
 stop_and_start(sim *s)
 {
+    s->may_die = true;
+    if (setjmp(s->death) != 0) {
+        died(s);
+        return;
+    }
     sim_stop(s);
+    s->may_die = false;
     sim_clients_forget(s);
     sim_open(s);
 }
@@ -230,8 +242,8 @@ settle(sim *s)
         sim_crash(s);
     s->may_die = true;
     if (setjmp(s->death) != 0) {
-        s->counts[SIM_DEATHS]++;
-        sim_crash(s);
+        died(s);
+        s->may_die = true;
     }
     drain(s);
     s->may_die = false;
