@@ -67,7 +67,6 @@ sim_end(sim *s)
         (void)unlink(path);
     }
     (void)!weiri_sqlite_remove(s->view_path, &ignored); /* closes a lasting store, too */
-    weiri_views_free(s->views);
     s->views = NULL;
 }
 
@@ -95,18 +94,26 @@ open_commands(sim *s)
     sim_check_recovered(s);
 }
 
+/* Those of a lasting store are read once for each number of partitions. */
 static void
 load_views(sim *s)
 {
+    weiri_views **loaded = &s->loaded[s->partitions - 1];
     char dir[256];
     weir_error err;
     weiri_problems problems = { 0 };
 
     path_of(s, "views", dir);
     const weiri_views_config config = { .schema = s->schema, .files = s->files, .log = &s->log.log, .dir = dir, .world = &s->world };
-    weiri_views_load(&config, &s->views, &problems);
+    if (s->lasting && *loaded != NULL) {
+        s->views = *loaded;
+        s->views->log_id = weiri_log_identity_of(&s->log.log)->id;
+    } else
+        weiri_views_load(&config, &s->views, &problems);
     if (s->views == NULL)
         sim_fail(s, "the view is not valid: %s", problems.n == 0 ? "" : problems.list[0].text);
+    if (s->lasting)
+        *loaded = s->views;
     weir_status status = weiri_views_find(s->views, "v", &s->view, &err);
     weiri_assert(status == WEIR_OK);
     (void)snprintf(s->view_path, sizeof s->view_path, "%s", s->view->path);

@@ -203,9 +203,9 @@ crash(sim *s)
 static const struct {
     unsigned weight;
     void (*step)(sim *s);
-} steps[] = { { 330, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
+} steps[] = { { 331, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
     { 60, turn_checkpoints }, { 50, turn_view }, { 20, query }, { 25, move_clock }, { 7, crash }, { 4, sim_view_crash },
-    { 2, stop_and_start }, { 2, fail_log }, { 3, fill_disk }, { 2, sim_view_rebuild } };
+    { 2, stop_and_start }, { 2, fail_log }, { 3, fill_disk }, { 1, sim_view_rebuild } };
 
 static void
 step(sim *s)
@@ -271,7 +271,7 @@ begin(sim *s, uint64_t seed)
         .window = 1 + sim_below(s, SIM_WINDOW_MOST),
         .checkpoint_events = 1 + sim_below(s, 30),
         .checkpoint_slice = 1 + sim_below(s, 100) };
-    s->lasting = seed % 8 != 0;
+    s->lasting = seed % 16 != 0;
     s->n_submissions = 0;
     memset(s->streams, 0, sizeof s->streams);
     for (int i = 0; i < SIM_SOURCES; i++)
@@ -307,6 +307,8 @@ sim_run(sim *s, uint64_t seed)
 void
 sim_fini(sim *s)
 {
+    for (size_t i = 0; i < SIM_PARTITIONS; i++)
+        weiri_views_free(s->loaded[i]);
     sim_model_fini(&s->model);
     sim_log_fini(&s->log);
     weiri_buffer_fini(&s->old_checkpoint);

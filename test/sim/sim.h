@@ -102,7 +102,7 @@ typedef struct sim {
     uint32_t partitions;
     weiri_commands_config config;
     weiri_commands *commands;
-    weiri_views *views;
+    weiri_views *views, *loaded[SIM_PARTITIONS];
     weiri_view *view;
     char view_path[256];
 
