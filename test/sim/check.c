@@ -71,6 +71,22 @@ check_sources(sim *s, uint32_t p, const weiri_lane *lane)
     }
 }
 
+static void
+check_quarantine(sim *s, uint32_t p, const weiri_lane *lane)
+{
+    const sim_partition *part = &s->model.parts[p];
+    uint32_t n = 0;
+
+    for (const weiri_held *held = lane->quarantine.first; held != NULL; held = held->next, n++) {
+        const sim_held *want = &part->held[n];
+        demand(s, p,
+            n < part->n_held && held->row.command == want->command && held->row.cause == want->cause &&
+                held->row.released == want->released && held->row.aggregate == s->submissions[want->number].aggregate,
+            "another command is in quarantine");
+    }
+    demand(s, p, n == part->n_held, "a command is not in quarantine any more");
+}
+
 void
 sim_check_recovered(sim *s)
 {
@@ -84,6 +100,7 @@ sim_check_recovered(sim *s)
         check_states(s, p, lane);
         check_window(s, p, lane);
         check_sources(s, p, lane);
+        check_quarantine(s, p, lane);
     }
 }
 

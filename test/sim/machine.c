@@ -187,7 +187,7 @@ close_commands(sim *s)
     if (sim_one_in(s, 16)) {
         path_of(s, "attempts", path);
         (void)unlink(path);
-        memset(s->kills, 0, sizeof s->kills);
+        memset(s->attempts, 0, sizeof s->attempts);
     }
 }
 

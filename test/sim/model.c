@@ -14,6 +14,8 @@ typedef struct step { /* a command in hand */
     sim_aggregate *aggregate;
     sim_outcome out;
     bool remembered, moves;
+    bool names;         /* the outcome names another command, the original */
+    bool held;          /* it is a repeat of one in quarantine */
     int64_t amounts[3]; /* of the events */
     uint64_t original;
     int64_t time_ms;
@@ -53,7 +55,7 @@ sim_model_fini(sim_model *m)
     weiri_chunk_fini(&m->outcomes);
 }
 
-/* ---- foretelling ---------------------------------------------------------------------------------------- */
+/* ---- what is alike --------------------------------------------------------------------------------------- */
 
 static bool
 same_id(const sim_submission *a, const sim_submission *b)
@@ -88,6 +90,102 @@ sim_model_find(sim *s, const sim_submission *sub)
     return found == NULL ? NULL : &found->outcome;
 }
 
+/* ---- quarantine ----------------------------------------------------------------------------------------- */
+
+static bool
+same_aggregate(const sim_submission *a, const sim_submission *b)
+{
+    return a->aggregate == b->aggregate && a->key == b->key;
+}
+
+/* For which its aggregate takes no commands. */
+static const sim_held *
+cause_of(const sim *s, const sim_submission *sub, bool any)
+{
+    const sim_partition *part = &s->model.parts[sub->partition];
+
+    for (uint32_t i = 0; i < part->n_held; i++) {
+        const sim_held *held = &part->held[i];
+        if (same_aggregate(&s->submissions[held->number], sub) && (any || (held->cause && !held->released)))
+            return held;
+    }
+    return NULL;
+}
+
+uint64_t
+sim_model_held(const sim *s, const sim_submission *sub, bool any)
+{
+    const sim_held *held = cause_of(s, sub, any);
+
+    return held == NULL ? WEIRI_NO_OFFSET : held->command;
+}
+
+static void
+drop(sim_partition *part, uint32_t i)
+{
+    memmove(&part->held[i], &part->held[i + 1], (--part->n_held - i) * sizeof part->held[0]);
+}
+
+static const sim_held *
+held_line(const step *t)
+{
+    for (uint32_t i = 0; i < t->part->n_held; i++) {
+        const sim_submission *other = &t->s->submissions[t->part->held[i].number];
+        if (other->source == t->sub->source && other->sequence == t->sub->sequence)
+            return &t->part->held[i];
+    }
+    return NULL;
+}
+
+/* The command has another outcome now than to be held: by its source's sequence, or, once released, by its id. */
+static void
+settle(step *t)
+{
+    for (uint32_t i = 0; i < t->part->n_held; i++) {
+        const sim_submission *other = &t->s->submissions[t->part->held[i].number];
+        bool same = t->sub->source >= 0 ? other->source == t->sub->source && other->sequence == t->sub->sequence
+                                        : other->source < 0 && t->part->held[i].released && same_id(other, t->sub);
+        if (same) {
+            drop(t->part, i);
+            return;
+        }
+    }
+}
+
+static void
+hold(step *t, bool cause)
+{
+    settle(t);
+    if (t->part->n_held == SIM_HELD_MOST)
+        sim_fail(t->s, "the model has no room for what is in quarantine");
+    t->part->held[t->part->n_held++] = (sim_held){ t->out.at, t->sub->number, cause, false };
+}
+
+/* A release changes something, or it is not in the log. */
+static void
+release(step *t)
+{
+    const sim_held *cause = cause_of(t->s, t->sub, false);
+    unsigned n = 0;
+
+    t->names = t->out.released = true;
+    t->original = cause == NULL ? WEIRI_NO_OFFSET : cause->command;
+    for (uint32_t i = t->part->n_held; i-- > 0;) {
+        sim_held *held = &t->part->held[i];
+        if (!same_aggregate(&t->s->submissions[held->number], t->sub) || (held->released && !t->sub->discard))
+            continue;
+        n++;
+        held->released = true;
+        if (t->sub->discard)
+            drop(t->part, i);
+    }
+    if (n == 0)
+        sim_fail(
+            t->s, "a release of %s %s is in the log, and nothing was held", sim_aggregate_names[t->sub->aggregate], sim_keys[t->sub->key]);
+}
+
+/* ---- foretelling ---------------------------------------------------------------------------------------- */
+
 static void
 end(step *t, weir_status status, const char *code)
 {
@@ -95,14 +193,48 @@ end(step *t, weir_status status, const char *code)
     t->out.code = code;
 }
 
+static void
+end_as_held(step *t, const sim_held *held)
+{
+    end(t, WEIR_REJECTED, held->cause ? "quarantined" : "key-quarantined");
+    t->out.repeated = t->held = true;
+    t->out.source = t->original = held->command;
+}
+
+/* True: its aggregate is in quarantine. */
+static bool
+kept_out(step *t)
+{
+    const sim_held *cause = cause_of(t->s, t->sub, false);
+
+    if (cause == NULL)
+        return false;
+    const sim_submission *then = &t->s->submissions[cause->number];
+    if (t->sub->source < 0 && then->source < 0 && same_id(then, t->sub) && same_message(then, t->sub)) {
+        end_as_held(t, cause);
+        return true;
+    }
+    end(t, WEIR_REJECTED, "key-quarantined");
+    t->out.kept_out = t->names = t->moves = true;
+    t->original = cause->command;
+    if (t->sub->source >= 0)
+        hold(t, false);
+    return true;
+}
+
 /* True: it has been decided before, or is a misuse of its source's name. */
 static bool
 by_source(step *t)
 {
     const sim_known *known = &t->part->sources[t->sub->source];
+    const sim_held *held = held_line(t);
 
     if (known->seen && known->fingerprint != t->sub->fingerprint) {
         end(t, WEIR_REJECTED, "source-reused");
+    } else if (held != NULL) {
+        if (held->released)
+            return false;
+        end_as_held(t, held);
     } else if (t->sub->sequence <= known->last) {
         end(t, WEIR_OK, "");
         t->out.repeated = true;
@@ -166,14 +298,20 @@ foretell(step *t)
 {
     const sim_submission *sub = t->sub;
 
-    if (sub->source >= 0 ? by_source(t) : by_id(t))
+    if (sub->kind == SIM_RELEASE) {
+        end(t, WEIR_OK, "");
+        release(t);
+        return;
+    }
+    if ((sub->source >= 0 ? by_source(t) : by_id(t)) || kept_out(t))
         return;
     if (sub->expect && sub->expected != t->aggregate->version) {
         end(t, WEIR_CONFLICT, "");
         t->out.conflict = t->moves = true;
     } else if (sub->kind == SIM_ADD && sub->amount == SIM_POISON) {
         end(t, WEIR_REJECTED, "quarantined"); /* or it would have ended the process */
-        t->out.quarantined = t->moves = t->remembered = true;
+        t->out.quarantined = t->moves = true;
+        hold(t, true);
     } else if (sub->kind == SIM_MALFORMED) {
         end(t, WEIR_REJECTED, "malformed");
         t->moves = true;
@@ -273,7 +411,8 @@ match_event(step *t, uint32_t i)
 static void
 match_outcome(step *t)
 {
-    const char *type = t->out.repeated            ? WEIRI_OUTCOME_REPEATED
+    const char *type = t->out.released            ? WEIRI_OUTCOME_RELEASED
+                       : t->out.repeated          ? WEIRI_OUTCOME_REPEATED
                        : t->out.conflict          ? WEIRI_OUTCOME_CONFLICT
                        : t->out.quarantined       ? WEIRI_OUTCOME_QUARANTINED
                        : t->out.status == WEIR_OK ? WEIRI_OUTCOME_ACCEPTED
@@ -289,9 +428,9 @@ match_outcome(step *t)
             t->out.code);
     demand(t, r.version == t->aggregate->version, "its outcome has another version");
     (void)weiri_headers_find(r.headers, WEIRI_HEADER_CODE, &code);
-    demand(t, weiri_bytes_are(code, t->out.repeated ? "" : t->out.code), "its outcome has another code");
+    demand(t, weiri_bytes_are(code, t->out.repeated && !t->held ? "" : t->out.code), "its outcome has another code");
     bool names = weiri_headers_find_number(r.headers, WEIRI_HEADER_ORIGINAL, &original);
-    demand(t, names == t->out.repeated && (!names || original == t->original), "its outcome names another original");
+    demand(t, names == (t->out.repeated || t->names) && (!names || original == t->original), "its outcome names another original");
 }
 
 static void
@@ -299,10 +438,15 @@ remember(step *t)
 {
     sim_partition *part = t->part;
 
-    if (t->moves && t->sub->source >= 0)
-        part->sources[t->sub->source] = (sim_known){ t->sub->sequence, t->sub->fingerprint, true };
+    if (t->moves && t->sub->source >= 0) {
+        sim_known *known = &part->sources[t->sub->source];
+        *known = (sim_known){ known->last > t->sub->sequence ? known->last : t->sub->sequence, t->sub->fingerprint, true };
+        if (!t->out.kept_out && !t->out.quarantined)
+            settle(t);
+    }
     if (!t->remembered || !t->sub->client_id || t->sub->source >= 0)
         return;
+    settle(t);
     if (part->n_window == t->s->model.window)
         memmove(part->window, part->window + 1, --part->n_window * sizeof part->window[0]);
     part->window[part->n_window++] = t->sub->number;
@@ -316,6 +460,9 @@ sender_of(sim *s, uint32_t p, const weiri_record *r)
 
     if (weiri_headers_find(r->headers, SIM_HEADER, &header) && header.size == sizeof number)
         memcpy(&number, header.data, sizeof number);
+    else if (weiri_bytes_are(r->type, WEIRI_COMMAND_RELEASE)) /* its id has the number */
+        for (size_t i = number = 0; i + 1 < r->id.size; i++)
+            number = number * 10 + ((const uint8_t *)r->id.data)[i + 1] - '0';
     if (number >= s->n_submissions || !s->submissions[number].sent || s->submissions[number].partition != p)
         sim_fail(s, "commands[%u] at %llu: nobody sent this", p, (unsigned long long)r->source);
     if (s->submissions[number].durable)
@@ -326,7 +473,7 @@ sender_of(sim *s, uint32_t p, const weiri_record *r)
 static void
 fold_command(sim *s, uint32_t p, const weiri_record *r)
 {
-    static const char *const types[] = { "testing.v1.Add", "testing.v1.Reset", "testing.v1.Tick", "testing.v1.Add" };
+    static const char *const types[] = { "testing.v1.Add", "testing.v1.Reset", "testing.v1.Tick", "testing.v1.Add", WEIRI_COMMAND_RELEASE };
     sim_submission *sub = sender_of(s, p, r);
     step t = { .s = s, .p = p, .part = &s->model.parts[p], .sub = sub, .aggregate = &s->model.aggregates[sub->aggregate][sub->key] };
 
@@ -346,7 +493,7 @@ fold_command(sim *s, uint32_t p, const weiri_record *r)
         match_event(&t, i);
     if (!decided)
         match_outcome(&t);
-    if (!t.out.repeated || t.sub->source >= 0)
+    if (!t.out.repeated || t.sub->source >= 0 || t.held)
         t.out.version = t.aggregate->version;
     sub->durable = true;
     sub->outcome = t.out;

@@ -8,9 +8,9 @@
 sim *sim_now;
 void (*sim_failed)(const char *words);
 const char *const sim_count_names[SIM_COUNTED] = { "steps", "commands sent", "refused", "accepted", "rejected", "repeated", "conflicts",
-    "gaps", "quarantined", "unknown", "questions", "queries", "behind", "crashes", "deaths in decide", "view crashes", "stops",
-    "appends lost", "log failures", "checkpoints", "checkpoint faults", "recovered from a checkpoint", "recovered from nothing",
-    "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults" };
+    "gaps", "quarantined", "key-quarantined", "released", "unknown", "questions", "queries", "behind", "crashes", "deaths in decide",
+    "view crashes", "stops", "appends lost", "log failures", "checkpoints", "checkpoint faults", "recovered from a checkpoint",
+    "recovered from nothing", "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults" };
 
 /* ---- history -------------------------------------------------------------------------------------------- */
 
@@ -272,13 +272,14 @@ begin(sim *s, uint64_t seed)
         .checkpoint_events = 1 + sim_below(s, 30),
         .checkpoint_slice = 1 + sim_below(s, 100) };
     s->lasting = seed % 16 != 0;
+    s->poisonous = sim_one_in(s, 10);
     s->n_submissions = 0;
     memset(s->streams, 0, sizeof s->streams);
     for (int i = 0; i < SIM_SOURCES; i++)
         for (int p = 0; p < SIM_PARTITIONS; p++)
             s->streams[i][p].next = 1;
     memset(s->token, 0, sizeof s->token);
-    memset(s->kills, 0, sizeof s->kills);
+    memset(s->attempts, 0, sizeof s->attempts);
     s->store_left = -1;
     s->store_down = s->store_failed = s->checkpoint_faults = s->may_die = false;
     weiri_buffer_clear(&s->old_checkpoint);
