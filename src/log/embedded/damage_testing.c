@@ -10,7 +10,7 @@ weir_status
 damage_try_open(const char *dir, bool read_only, weiri_log **ret_log, weir_error *err)
 {
     const weiri_embedded_config config = {
-        .dir = dir, .module = "testing", .read_only = read_only, .reserve_bytes = 1, .world = &weiri_world_real
+        .dir = dir, .module = "testing", .read_only = read_only, .anyway = read_only, .reserve_bytes = 1, .world = &weiri_world_real
     };
 
     return weiri_embedded_open(&config, ret_log, err);

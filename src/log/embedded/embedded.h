@@ -12,6 +12,7 @@ typedef struct weiri_embedded_config {
     const char *module;     /* must equal the log's; NULL, read_only: whatever it is */
     uint32_t partitions;    /* for a new log; 0: 4. An old log keeps its own; another number given is refused */
     bool read_only;         /* reads the log of a running engine (or of none) from this process; takes no lock */
+    bool anyway;            /* with read_only: opens whatever can be read of it, for weiri_log_verify */
     uint64_t reserve_bytes; /* free space that is never touched; 0: 256 MiB */
     const weiri_world *world;
 } weiri_embedded_config;
