@@ -397,12 +397,13 @@ examine_file(weiri_embedded *e, const weiri_embedded_config *config, const char 
     *ret_empty = fd < 0 ? errno == ENOENT : fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size == 0;
     if (fd < 0)
         return WEIR_OK; /* LMDB says why */
+    weiri_page_meta metas[2] = { { .transaction = 0 } };
     for (unsigned i = 0; i < 2 && !*ret_empty && status == WEIR_OK; i++) {
-        weiri_page_meta meta;
-        status = weiri_page_meta_read(fd, i, &meta, err);
+        status = weiri_page_meta_read(fd, i, &metas[i], err);
         if (status == WEIR_CORRUPT)
             (void)weiri_error_prefix(err, "%s is not a log", name);
     }
+    *ret_empty = status == WEIR_OK && metas[0].transaction == 0 && metas[1].transaction == 0; /* nothing was ever committed */
     if (status == WEIR_OK && !*ret_empty && !config->anyway) {
         status = weiri_embedded_examine_metas(fd, e->dir, !e->read_only, err);
         if (status != WEIR_OK)

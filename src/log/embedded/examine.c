@@ -290,8 +290,6 @@ weiri_embedded_examine_metas(int fd, const char *dir, bool writes, weir_error *e
     }
     bool second = metas[1].transaction > metas[0].transaction;
     const weiri_page_meta *newer = &metas[second], *older = &metas[!second];
-    if (newer->transaction == 0)
-        return WEIR_OK; /* nothing was ever committed */
     weir_status status = newer->transaction != older->transaction + 1 || (newer->transaction & 1) != second
                              ? weiri_error_set(err, WEIR_CORRUPT, "the meta pages of data.mdb are of transactions %llu and %llu",
                                    (unsigned long long)metas[0].transaction, (unsigned long long)metas[1].transaction)
