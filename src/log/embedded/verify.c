@@ -12,6 +12,7 @@ typedef struct verification {
     weiri_embedded *e;
     void (*found)(void *user, const char *words);
     void *user;
+    weiri_verify_place *place;
     weiri_verify_report report;
     weiri_embedded_vector *parts; /* of the moment */
     bool *known;                  /* is the partition's vector readable? */
@@ -29,6 +30,17 @@ typedef struct verification {
     bool sourced;
     bool lost; /* the batch before was damaged: next and crc are not known */
 } verification;
+
+/* What is read next, for whoever finds this process dead. */
+static void
+reach(verification *v)
+{
+    if (v->place == NULL)
+        return;
+    (void)snprintf(v->place->where, sizeof v->place->where, "%s, partition %" PRIu32 ", offset %" PRIu64, weiri_topic_name(v->topic),
+        v->partition, v->next);
+    atomic_fetch_add(&v->place->steps, 1);
+}
 
 static void
 tell(void *user, weiri_topic topic, uint64_t offset, const char *words)
@@ -232,6 +244,7 @@ check_topic(verification *v, weir_error *err)
     v->lost = false;
     weiri_history_topic(&v->history);
     while (status == WEIR_OK && v->next < end) {
+        reach(v);
         status = copy_next(v, v->next, &base, err);
         if (status == WEIR_NOT_FOUND || (status == WEIR_OK && base >= end)) {
             status = WEIR_OK;
@@ -280,10 +293,11 @@ check_partition(verification *v, uint32_t partition, weir_error *err)
 }
 
 weir_status
-weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), void *user, weiri_verify_report *ret_report, weir_error *err)
+weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), void *user, weiri_verify_place *place,
+    weiri_verify_report *ret_report, weir_error *err)
 {
     uint32_t partitions = log->identity.partitions;
-    verification v = { .e = (weiri_embedded *)log, .found = found, .user = user };
+    verification v = { .e = (weiri_embedded *)log, .found = found, .user = user, .place = place };
     char words[128];
 
     v.history = (weiri_history){ .partitions = partitions, .fault = tell, .user = &v };
