@@ -5,6 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A view's file is NAME-VERSION.db. */
+static weir_status
+damaged(sqlite3 *db, weir_error *err)
+{
+    const char *path = sqlite3_db_filename(db, "main"), *name = path == NULL ? NULL : strrchr(path, '/'), *dash;
+
+    if (name == NULL || (dash = strchr(++name, '-')) == NULL)
+        return weiri_error_set(err, WEIR_CORRUPT, "sqlite: %s", sqlite3_errmsg(db));
+    return weiri_error_set(err, WEIR_CORRUPT, "sqlite: %s is damaged (%s); 'weir view rebuild %.*s' makes it anew from the log", path,
+        sqlite3_errmsg(db), (int)(dash - name), name);
+}
+
 weir_status
 weiri_sqlite_error(sqlite3 *db, weir_error *err)
 {
@@ -24,8 +36,7 @@ weiri_sqlite_error(sqlite3 *db, weir_error *err)
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        status = WEIR_CORRUPT;
-        break;
+        return damaged(db, err);
     case SQLITE_NOMEM:
         status = WEIR_NO_MEMORY;
         break;
