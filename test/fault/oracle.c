@@ -84,7 +84,8 @@ read_topic(const asking *a, weiri_log *log, weiri_topic topic, uint32_t partitio
         }
         while (verdict == ORACLE_RIGHT && weiri_chunk_next(&chunk, &record, &offset, &status)) {
             if (status != WEIR_OK || offset != next)
-                verdict = say(a->words, ORACLE_WRONG, "%s%llu: served at %llu", where, (unsigned long long)next, (unsigned long long)offset);
+                verdict = say(
+                    a->words, ORACLE_WRONG, "%s%llu: served at %llu", where, (unsigned long long)next, (unsigned long long)offset);
             else
                 verdict = compare(a, topic, partition, next++, &record, &at);
         }
@@ -112,8 +113,8 @@ read_log(asking *a, const char *dir)
             if (a->learn != NULL)
                 a->learn->ends[t][p] = end;
             else if (end < a->o->ends[t][p] || (!a->more && end > a->o->ends[t][p]))
-                verdict = say(a->words, ORACLE_WRONG, "%s, partition %u: the log ends at %llu, not %llu, and says nothing", weiri_topic_name(t), p,
-                    (unsigned long long)end, (unsigned long long)a->o->ends[t][p]);
+                verdict = say(a->words, ORACLE_WRONG, "%s, partition %u: the log ends at %llu, not %llu, and says nothing",
+                    weiri_topic_name(t), p, (unsigned long long)end, (unsigned long long)a->o->ends[t][p]);
             oracle_verdict one = verdict == ORACLE_WRONG ? verdict : read_topic(a, log, t, p);
             verdict = one > verdict ? one : verdict;
         }

@@ -35,8 +35,7 @@ typedef struct weiri_verify_report {
 /* Reads the whole log: checksums, chains, offsets, versions, previous-event references, and that nothing is missing between them
  * and the recorded ends. Calls `found` for each fault in words (topic, partition, offset first). `place`: NULL, or is kept
  * up to date. OK when it could be read to the end, faults or not. */
-WEIR_MUST_USE weir_status weiri_log_verify(
-    weiri_log *log, void (*found)(void *user, const char *words), void *user, weiri_verify_place *place, weiri_verify_report *ret_report,
-    weir_error *err);
+WEIR_MUST_USE weir_status weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), void *user,
+    weiri_verify_place *place, weiri_verify_report *ret_report, weir_error *err);
 
 #endif

@@ -292,8 +292,7 @@ check_topic_tail(weiri_page_cursor *cursor, weiri_topic topic, uint32_t partitio
     uint64_t end = header.base_offset + header.count; /* no batch: 0 */
     if (end == vector->ends[topic] && header.crc == vector->crcs[topic])
         return WEIR_OK;
-    (void)weiri_error_set(
-        err, WEIR_CORRUPT, "the last batch ends at %llu and is not the one that was recorded", (unsigned long long)end);
+    (void)weiri_error_set(err, WEIR_CORRUPT, "the last batch ends at %llu and is not the one that was recorded", (unsigned long long)end);
     return weiri_embedded_where(err, WEIR_CORRUPT, topic, partition, vector->ends[topic]);
 }
 

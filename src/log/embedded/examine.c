@@ -51,8 +51,7 @@ holds_batch(const examination *x, const weiri_pages *pages, uint64_t page, const
 
 /* Does the way to the page's own key lead through it? */
 static weir_status
-leads_through(
-    const examination *x, const weiri_pages *pages, uint64_t page, const weiri_page_look *look, bool *ret_leads, weir_error *err)
+leads_through(const examination *x, const weiri_pages *pages, uint64_t page, const weiri_page_look *look, bool *ret_leads, weir_error *err)
 {
     weiri_page_cursor cursor;
 
@@ -268,8 +267,9 @@ compare_states(int fd, const char *dir, const weiri_page_meta *newer, const weir
     if (a.identity.id != b.identity.id || a.identity.partitions != b.identity.partitions || (is_ahead(&a, &b) && is_ahead(&b, &a)))
         status = weiri_error_set(err, WEIR_CORRUPT, "the two meta pages of data.mdb are not of one log");
     else if (is_ahead(&b, &a))
-        status = writes ? finish_commit(fd, newer, older, &b, err)
-                        : weiri_error_set(err, WEIR_CORRUPT, "the newest commit of data.mdb was not finished; the next weir run finishes it");
+        status = writes
+                     ? finish_commit(fd, newer, older, &b, err)
+                     : weiri_error_set(err, WEIR_CORRUPT, "the newest commit of data.mdb was not finished; the next weir run finishes it");
     else if (older->last_page > newer->last_page)
         status = weiri_error_set(err, WEIR_CORRUPT, "the meta pages of data.mdb contradict one another");
 out:

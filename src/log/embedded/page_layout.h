@@ -24,7 +24,7 @@ typedef struct weiri_page_header {
     uint64_t number;
     uint16_t pad, flags;
     uint16_t lower, upper; /* of a first overflow page: together the number of its pages */
-} weiri_page_header; /* then u16 each: where an entry lies; entries lie from `upper` to the page's end */
+} weiri_page_header;       /* then u16 each: where an entry lies; entries lie from `upper` to the page's end */
 static_assert(sizeof(weiri_page_header) == 16, "LMDB 0.9");
 
 typedef struct weiri_page_node {

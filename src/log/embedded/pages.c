@@ -112,7 +112,8 @@ weiri_pages_named(const weiri_pages *pages, const char *name, weiri_page_tree *r
     weiri_page_cursor_init(&cursor, pages, &pages->meta.names);
     weir_status status = weiri_page_cursor_last_to(&cursor, wanted, err);
     if (status == WEIR_OK)
-        status = weiri_bytes_equal(weiri_page_cursor_key(&cursor), wanted) ? weiri_page_cursor_tree(&cursor, ret_tree, err) : WEIR_NOT_FOUND;
+        status = weiri_bytes_equal(weiri_page_cursor_key(&cursor), wanted) ? weiri_page_cursor_tree(&cursor, ret_tree, err)
+                                                                           : WEIR_NOT_FOUND;
     if (status == WEIR_NOT_FOUND)
         (void)weiri_error_set(err, WEIR_NOT_FOUND, "data.mdb has no database '%s'", name);
     weiri_page_cursor_fini(&cursor);
@@ -455,8 +456,8 @@ weiri_page_cursor_copy(const weiri_page_cursor *cursor, size_t most, weiri_buffe
         status = weiri_page_damaged(err, page, "the file ends before it"); /* before memory is asked for */
     if (status == WEIR_OK)
         status = read_at(pages->fd, &header, sizeof header, page * page_size, page, err);
-    if (status == WEIR_OK && (header.number != page || header.flags != WEIRI_PAGE_IS_OVERFLOW ||
-                                 (header.lower | (uint64_t)header.upper << 16) != n))
+    if (status == WEIR_OK &&
+        (header.number != page || header.flags != WEIRI_PAGE_IS_OVERFLOW || (header.lower | (uint64_t)header.upper << 16) != n))
         status = weiri_page_damaged(err, page, "a long value should begin there");
     if (status == WEIR_OK)
         status = read_at(pages->fd, weiri_buffer_extend(to, size), size, page * page_size + sizeof header, page, err);

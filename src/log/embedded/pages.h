@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 enum { WEIRI_PAGES_DEEPEST = 16 };
-#define WEIRI_PAGES_NONE UINT64_MAX /* the root of an empty tree */
+#define WEIRI_PAGES_NONE UINT64_MAX      /* the root of an empty tree */
 enum { WEIRI_PAGE_META_END = 16 + 120 }; /* where u64 last_page and u64 transaction lie in a meta page: the last things in it */
 
 typedef struct weiri_page_tree {
@@ -72,7 +72,7 @@ WEIR_MUST_USE weir_status weiri_page_cursor_skip(weiri_page_cursor *cursor, weir
 
 /* Of the entry at hand. The bytes are borrowed until the cursor moves. */
 weiri_bytes weiri_page_cursor_key(const weiri_page_cursor *cursor);
-size_t weiri_page_cursor_size(const weiri_page_cursor *cursor); /* of the value */
+size_t weiri_page_cursor_size(const weiri_page_cursor *cursor);  /* of the value */
 bool weiri_page_cursor_is_tree(const weiri_page_cursor *cursor); /* the value describes a named database */
 /* Adds the value's first bytes, at most `most`, to `to`. Errors: CORRUPT, IO. */
 WEIR_MUST_USE weir_status weiri_page_cursor_copy(const weiri_page_cursor *cursor, size_t most, weiri_buffer *to, weir_error *err);
@@ -85,10 +85,10 @@ WEIR_MUST_USE weir_status weiri_page_cursor_tree(const weiri_page_cursor *cursor
 typedef enum weiri_page_kind { WEIRI_PAGE_UNKNOWN, WEIRI_PAGE_BRANCH, WEIRI_PAGE_LEAF, WEIRI_PAGE_OVERFLOW } weiri_page_kind;
 typedef struct weiri_page_look {
     weiri_page_kind kind;
-    uint64_t pages;        /* WEIRI_PAGE_OVERFLOW: so many */
-    uint8_t begins[80];    /* WEIRI_PAGE_OVERFLOW: the value's first bytes */
-    uint8_t key[64];       /* of an entry of a branch or leaf that only this page can lead to or hold */
-    size_t key_size;       /* 0: none */
+    uint64_t pages;     /* WEIRI_PAGE_OVERFLOW: so many */
+    uint8_t begins[80]; /* WEIRI_PAGE_OVERFLOW: the value's first bytes */
+    uint8_t key[64];    /* of an entry of a branch or leaf that only this page can lead to or hold */
+    size_t key_size;    /* 0: none */
 } weiri_page_look;
 void weiri_pages_look(const weiri_pages *pages, uint64_t page, weiri_page_look *ret_look); /* what can't be read is UNKNOWN */
 

@@ -309,7 +309,8 @@ weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), v
     if (status == WEIR_OK && v.told == 0 && v.unsound.status != WEIR_OK)
         found(user, v.unsound.text);
     else if (status == WEIR_OK && v.told == 0 && v.report.batches != v.entries) {
-        (void)snprintf(words, sizeof words, "%" PRIu64 " batches are stored, and %" PRIu64 " belong to the log", v.entries, v.report.batches);
+        (void)snprintf(
+            words, sizeof words, "%" PRIu64 " batches are stored, and %" PRIu64 " belong to the log", v.entries, v.report.batches);
         found(user, words);
     }
     if (status == WEIR_OK)
