@@ -35,11 +35,12 @@ typedef struct file {
 /* What a child tells; shared. */
 typedef struct told {
     uint64_t faults;
+    bool anew; /* the file was deleted and made anew */
     oracle_verdict verdict;
     char verified[ORACLE_WORDS], words[ORACLE_WORDS];
 } told;
 
-typedef enum result { RESULT_VERIFY, RESULT_OPEN, RESULT_READ, RESULT_HARMLESS, RESULTS } result;
+typedef enum result { RESULT_VERIFY, RESULT_OPEN, RESULT_READ, RESULT_ANEW, RESULT_HARMLESS, RESULTS } result;
 
 typedef struct run {
     file files[FILES_MOST];
@@ -49,6 +50,7 @@ typedef struct run {
     uint64_t seed;
     oracle oracle;
     char dir[64];
+    const char *wounded; /* the file's name */
     told *told;
     uint64_t wounds[WOUNDS], results[RESULTS], faults;
 } run;
@@ -88,6 +90,21 @@ read_directory(run *r, const char *dir, const char *below)
     }
     if (open_dir != NULL)
         (void)closedir(open_dir);
+}
+
+static void
+read_all(run *r, const char *dir)
+{
+    static const char *const below[] = { "log", "checkpoint", "views" };
+    char path[PATH_ROOM];
+
+    r->files_n = 0;
+    for (size_t i = 0; i < sizeof below / sizeof *below; i++)
+        read_directory(r, dir, below[i]);
+    file *attempts = &r->files[r->files_n++];
+    (void)snprintf(attempts->name, sizeof attempts->name, "attempts");
+    (void)snprintf(path, sizeof path, "%s/attempts", dir);
+    read_file(path, attempts);
 }
 
 static void
@@ -212,6 +229,16 @@ verify(run *r)
     }
 }
 
+static ino_t
+inode_of(const run *r)
+{
+    char path[PATH_ROOM];
+    struct stat about;
+
+    (void)snprintf(path, sizeof path, "%s/%s", r->dir, r->wounded);
+    return stat(path, &about) == 0 ? about.st_ino : 0;
+}
+
 /* The log, then the engine, then the log once more: what the engine has written must not have spread the damage. */
 static void
 serve(run *r)
@@ -222,11 +249,13 @@ serve(run *r)
     t->verdict = oracle_ask_log(&r->oracle, r->dir, false, t->words);
     if (t->verdict == ORACLE_WRONG || strncmp(t->words, "not opened", 10) == 0)
         return;
+    ino_t before = inode_of(r);
     oracle_verdict engine = oracle_ask_engine(&r->oracle, r->dir, FRESH, words);
     if (engine > t->verdict) {
         t->verdict = engine;
         (void)snprintf(t->words, ORACLE_WORDS, "%s", words);
     }
+    t->anew = before != inode_of(r);
     bool sound = t->verdict == ORACLE_RIGHT;
     oracle_verdict after = oracle_ask_log(&r->oracle, r->dir, true, words);
     if (after == ORACLE_WRONG || (sound && after != ORACLE_RIGHT)) {
@@ -262,7 +291,10 @@ judge(const run *r, result *ret_result)
     const told *t = r->told;
     bool opened = strncmp(t->words, "not opened", 10) != 0 && strncmp(t->words, "the engine does not open", 24) != 0;
 
-    *ret_result = t->verdict == ORACLE_FOUND ? opened ? RESULT_READ : RESULT_OPEN : t->faults > 0 ? RESULT_VERIFY : RESULT_HARMLESS;
+    *ret_result = t->verdict == ORACLE_FOUND ? opened ? RESULT_READ : RESULT_OPEN
+                  : t->faults > 0            ? RESULT_VERIFY
+                  : t->anew                  ? RESULT_ANEW
+                                             : RESULT_HARMLESS;
     if (t->verdict == ORACLE_WRONG)
         return t->words;
     if (r->old.size > 0)
@@ -294,6 +326,7 @@ try(run *r, uint64_t number, bool tell)
     wound how = hurt(r, number, &wounded, &c, where);
     memset(r->told, 0, sizeof *r->told);
     make_copy(r, &wounded, all);
+    r->wounded = wounded.name;
     bool lived = in_child(r, verify, died) && in_child(r, serve, died);
     const char *fault = lived ? judge(r, &what) : died;
     r->wounds[how]++;
@@ -312,15 +345,16 @@ print_counts(const run *r, uint64_t count)
     printf("%" PRIu64 " trials:", count);
     for (unsigned i = 0; i < WOUNDS; i++)
         printf(" %" PRIu64 " %s%s", r->wounds[i], wound_names[i], i + 1 < WOUNDS ? "," : ";");
-    printf(" found by verify alone %" PRIu64 ", at opening %" PRIu64 ", when read %" PRIu64 "; harmless %" PRIu64 "; faults %" PRIu64 "\n",
-        r->results[RESULT_VERIFY], r->results[RESULT_OPEN], r->results[RESULT_READ], r->results[RESULT_HARMLESS], r->faults);
+    printf(" found by verify alone %" PRIu64 ", at opening %" PRIu64 ", when read %" PRIu64 "; found and made anew %" PRIu64
+           "; harmless %" PRIu64 "; faults %" PRIu64 "\n",
+        r->results[RESULT_VERIFY], r->results[RESULT_OPEN], r->results[RESULT_READ], r->results[RESULT_ANEW], r->results[RESULT_HARMLESS],
+        r->faults);
 }
 
 int
 main(int argc, char **argv)
 {
     static fault_heard heard[HEARD_MOST];
-    static const char *const below[] = { "log", "checkpoint", "views" };
     static run r;
     file told_file = { .size = 0 };
 
@@ -332,12 +366,7 @@ main(int argc, char **argv)
     r.oracle = (oracle){ .heard = heard, .heard_n = told_file.size / sizeof *heard, .views = argv[5] };
     if (strcmp(argv[3], "-") != 0)
         read_file(argv[3], &r.old);
-    for (size_t i = 0; i < 3; i++)
-        read_directory(&r, argv[2], below[i]);
-    (void)snprintf(r.files[r.files_n].name, sizeof r.files[0].name, "attempts");
-    char path[PATH_ROOM];
-    (void)snprintf(path, sizeof path, "%s/attempts", argv[2]);
-    read_file(path, &r.files[r.files_n++]);
+    read_all(&r, argv[2]);
     r.seed = strtoull(argv[6], NULL, 10);
     uint64_t from = strtoull(argv[7], NULL, 10), count = strtoull(argv[8], NULL, 10);
     (void)snprintf(r.dir, sizeof r.dir, "%s/weir-flips-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
@@ -346,6 +375,7 @@ main(int argc, char **argv)
         return 2;
     make_copy(&r, NULL, true);
     oracle_make(&r.oracle, r.dir);
+    read_all(&r, r.dir); /* with checkpoints of this very program: others it would not load */
     for (uint64_t i = 0; i < count; i++) {
         try(&r, from + i, count == 1);
         (void)fflush(stdout);

@@ -242,7 +242,7 @@ weiri_embedded_identity_get(const weiri_pages *pages, const char *dir, weiri_emb
     if (status == WEIR_NOT_FOUND)
         return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", dir);
     if (status != WEIR_OK) {
-        (void)weiri_error_prefix(err, "%s: reading the log's identity", dir);
+        (void)weiri_error_prefix(err, "reading the log's identity");
         return status;
     }
     if (size >= 8 && memcmp(found.magic, magic, sizeof magic) == 0 && found.format > WEIRI_LOG_FORMAT)
@@ -251,7 +251,7 @@ weiri_embedded_identity_get(const weiri_pages *pages, const char *dir, weiri_emb
     if (memcmp(found.magic, magic, sizeof magic) != 0 || size != sizeof found ||
         found.crc != weiri_crc32c(0, &found, offsetof(weiri_embedded_identity, crc)) || found.id == 0 || found.partitions == 0 ||
         found.partitions > WEIRI_EMBEDDED_PARTITIONS_MOST || found.module[sizeof found.module - 1] != '\0')
-        return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", dir);
+        return weiri_error_set(err, WEIR_CORRUPT, "the log's identity is damaged");
     *ret_identity = found;
     return WEIR_OK;
 }
@@ -373,12 +373,12 @@ read_all(weiri_embedded *e, const weiri_embedded_config *config, weir_error *err
         status = weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
     if (status == WEIR_OK && !config->anyway)
         status = weiri_embedded_examine_pages(&snapshot.pages, e->dir, err);
-    if (status == WEIR_CORRUPT)
-        (void)weiri_error_prefix(err, "%s", e->dir);
     if (status == WEIR_OK)
         status = identity_read(e, config, &snapshot.pages, err);
     if (status == WEIR_OK)
         status = vectors_read(e, &snapshot.pages, config->anyway, err);
+    if (status == WEIR_CORRUPT || status == WEIR_IO)
+        (void)weiri_error_prefix(err, "%s", e->dir);
     weiri_embedded_snapshot_end(&snapshot);
     return status;
 }
@@ -405,7 +405,7 @@ examine_file(weiri_embedded *e, const weiri_embedded_config *config, const char 
     *ret_empty = status == WEIR_OK && metas[0].transaction == 0 && metas[1].transaction == 0; /* nothing was ever committed */
     if (status == WEIR_OK && !*ret_empty && !config->anyway) {
         status = weiri_embedded_examine_metas(fd, e->dir, !e->read_only, err);
-        if (status != WEIR_OK)
+        if (status == WEIR_CORRUPT || status == WEIR_IO)
             (void)weiri_error_prefix(err, "%s", e->dir);
     }
     (void)close(fd);
