@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "engine/service.h"
 #include "log/embedded/embedded.h"
 
 enum { AGAIN = 25, SETTLE_MS = 20000 };
@@ -158,6 +159,41 @@ ask_view(weir_engine *engine, weiri_buffer *ret_rows, char *words)
     return ORACLE_RIGHT;
 }
 
+typedef struct state_asked {
+    weiri_buffer *to;
+    weiri_signal answered;
+    int http;
+} state_asked;
+
+static void
+hear_state(void *user, weiri_reply *reply)
+{
+    state_asked *asked = user;
+
+    asked->http = reply->http;
+    weiri_buffer_add_bytes(asked->to, weiri_buffer_bytes(&reply->body));
+    weiri_buffer_add_char(asked->to, '\n');
+    weiri_signal_raise(&asked->answered);
+}
+
+/* What the lanes have in memory: from a checkpoint, where there is one that fits. */
+static oracle_verdict
+ask_states(weir_engine *engine, state_asked *asked, char *words)
+{
+    oracle_verdict verdict = ORACLE_RIGHT;
+    char key[16];
+
+    for (unsigned k = 0; k < FAULT_KEYS && verdict == ORACLE_RIGHT; k++) {
+        uint64_t seen = weiri_signal_count(&asked->answered);
+        (void)snprintf(key, sizeof key, "k-%u", k);
+        weiri_service_state(engine, "counter", key, 0, hear_state, asked);
+        (void)weiri_signal_wait(&asked->answered, seen, -1);
+        if (asked->http != 200 && asked->http != 404)
+            verdict = say(words, ORACLE_FOUND, "state of %s: %.300s", key, weiri_buffer_text(asked->to));
+    }
+    return verdict;
+}
+
 /* A command sent again has the answer it had; commands are taken from all over the log. */
 static oracle_verdict
 ask_again(weir_engine *engine, const oracle *o, char *words)
@@ -213,20 +249,29 @@ oracle_verdict
 oracle_ask_engine(const oracle *o, const char *dir, unsigned fresh, char words[ORACLE_WORDS])
 {
     weir_engine *engine = NULL;
-    weiri_buffer rows = { 0 };
+    weiri_buffer rows = { 0 }, states = { 0 };
+
+    state_asked asked = { .to = &states };
 
     oracle_verdict verdict = open_engine(dir, o->views, &engine, words);
     if (verdict != ORACLE_RIGHT)
         return verdict;
+    weiri_signal_init(&asked.answered);
     verdict = ask_view(engine, &rows, words);
     if (verdict == ORACLE_RIGHT && !weiri_bytes_equal(weiri_buffer_bytes(&rows), weiri_buffer_bytes(&o->rows)))
         verdict = say(words, ORACLE_WRONG, "the view has other rows");
+    oracle_verdict known = verdict == ORACLE_WRONG ? verdict : ask_states(engine, &asked, words);
+    if (known == ORACLE_RIGHT && !weiri_bytes_equal(weiri_buffer_bytes(&states), weiri_buffer_bytes(&o->states)))
+        known = say(words, ORACLE_WRONG, "an aggregate has another state");
+    verdict = known > verdict ? known : verdict;
     oracle_verdict again = verdict == ORACLE_WRONG ? verdict : ask_again(engine, o, words);
     verdict = again > verdict ? again : verdict;
     oracle_verdict sent = verdict == ORACLE_WRONG ? verdict : send_fresh(engine, fresh, words);
     verdict = sent > verdict ? sent : verdict;
     weir_close(engine);
+    weiri_signal_fini(&asked.answered); /* now nobody can be on his way out of raising it */
     weiri_buffer_fini(&rows);
+    weiri_buffer_fini(&states);
     return verdict;
 }
 
@@ -236,10 +281,13 @@ oracle_make(oracle *o, const char *dir)
     weir_engine *engine = NULL;
     char words[ORACLE_WORDS] = "";
     asking a = { .o = o, .learn = o, .words = words };
+    state_asked asked = { .to = &o->states };
 
+    weiri_signal_init(&asked.answered);
     bool good = read_log(&a, dir) == ORACLE_RIGHT && open_engine(dir, o->views, &engine, words) == ORACLE_RIGHT &&
-                ask_view(engine, &o->rows, words) == ORACLE_RIGHT;
+                ask_view(engine, &o->rows, words) == ORACLE_RIGHT && ask_states(engine, &asked, words) == ORACLE_RIGHT;
     weir_close(engine);
+    weiri_signal_fini(&asked.answered);
     if (!good) {
         (void)fprintf(stderr, "%s is not sound: %s\n", dir, words);
         exit(2);

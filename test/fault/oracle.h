@@ -18,7 +18,8 @@ typedef enum oracle_verdict {
 typedef struct oracle {
     weiri_buffer records[WEIRI_TOPICS][ORACLE_PARTITIONS]; /* u32 size, bytes; in order of offsets */
     uint64_t ends[WEIRI_TOPICS][ORACLE_PARTITIONS];
-    weiri_buffer rows; /* of the view */
+    weiri_buffer rows;   /* of the view */
+    weiri_buffer states; /* of every aggregate, as the lanes have them */
     const fault_heard *heard;
     size_t heard_n;
     const char *views;
