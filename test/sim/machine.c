@@ -66,7 +66,10 @@ sim_end(sim *s)
         path_of(s, names[i], path);
         (void)unlink(path);
     }
-    (void)!weiri_sqlite_remove(s->view_path, &ignored); /* closes a lasting store, too */
+    if (s->lasting)
+        sim_store_empty(s);
+    else
+        (void)!weiri_sqlite_remove(s->view_path, &ignored);
     s->views = NULL;
 }
 
@@ -103,7 +106,7 @@ load_views(sim *s)
     weir_error err;
     weiri_problems problems = { 0 };
 
-    path_of(s, "views", dir);
+    (void)snprintf(dir, sizeof dir, "%s/views-%u%s", s->dir, s->partitions, s->lasting ? "-lasting" : "");
     const weiri_views_config config = { .schema = s->schema, .files = s->files, .log = &s->log.log, .dir = dir, .world = &s->world };
     if (s->lasting && *loaded != NULL) {
         s->views = *loaded;

@@ -102,6 +102,7 @@ typedef struct sim {
     bool trace;
     uint64_t step;
     int64_t time_ms, monotonic_us;
+    bool clock_runs;
     uint64_t *counts; /* SIM_COUNTED; may be shared memory, written by this process alone */
 
     const char *dir; /* with checkpoint/ attempts views/ */
@@ -190,6 +191,8 @@ bool sim_turn_all(sim *s); /* one turn of everything; true: something moved */
 
 /* ---- store.c: the view's store with failures */
 void sim_store_wrap(sim *s);
+void sim_store_empty(sim *s); /* the lasting one: as it is when it is made */
+void sim_store_fini(void);
 
 /* ---- clients.c */
 void sim_client_step(sim *s);
