@@ -26,9 +26,9 @@ static void
 fill_defaults(weiri_commands *c)
 {
     weiri_commands_config *config = &c->config;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = config->threads > 0 ? (long)config->threads : sysconf(_SC_NPROCESSORS_ONLN);
 
-    c->threads = config->threads > 0 ? config->threads : (uint32_t)(cores > 0 ? cores : 1);
+    c->threads = (uint32_t)(cores > 0 ? cores : 1);
     if (c->threads > c->partitions)
         c->threads = c->partitions;
     if (config->queue_items == 0)

@@ -206,6 +206,28 @@ sim_crash(sim *s)
     sim_open(s);
 }
 
+/* What was acknowledged behind the copy is gone, as whoever restores one knows; all else must be of one piece with it: checkpoints
+ * and views that have seen more, or something else, notice. */
+void
+sim_restore(sim *s)
+{
+    s->counts[SIM_RESTORED]++;
+    sim_tell(s, "restore", 0, 0, 0);
+    sim_log_crash(&s->log);
+    close_commands(s);
+    close_views(s);
+    sim_clients_forget(s);
+    sim_model_init(s);
+    for (uint32_t i = 0; i < s->n_submissions; i++)
+        s->submissions[i].durable = false;
+    for (int i = 0; i < SIM_SOURCES; i++)
+        for (int p = 0; p < SIM_PARTITIONS; p++)
+            s->streams[i][p] = (sim_stream){ .next = 1 };
+    memset(s->token, 0, sizeof s->token);
+    sim_log_restore(&s->log);
+    sim_open(s);
+}
+
 void
 sim_view_crash(sim *s)
 {

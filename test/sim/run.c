@@ -10,7 +10,7 @@ void (*sim_failed)(const char *words);
 const char *const sim_count_names[SIM_COUNTED] = { "steps", "commands sent", "refused", "accepted", "rejected", "repeated", "conflicts",
     "gaps", "quarantined", "key-quarantined", "released", "unknown", "questions", "queries", "behind", "crashes", "deaths in decide",
     "view crashes", "stops", "appends lost", "log failures", "checkpoints", "checkpoint faults", "recovered from a checkpoint",
-    "recovered from nothing", "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults" };
+    "recovered from nothing", "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults", "logs restored" };
 
 /* ---- history -------------------------------------------------------------------------------------------- */
 
@@ -134,7 +134,7 @@ turn_answers(sim *s)
 static void
 turn_checkpoints(sim *s)
 {
-    s->checkpoint_faults = sim_one_in(s, 10);
+    s->checkpoint_faults = sim_one_in(s, 4);
     sim_tell(s, "checkpointer", s->checkpoint_faults, 0, 0);
     (void)weiri_checkpoints_turn(s->commands->checkpoints);
     s->checkpoint_faults = false;
@@ -206,9 +206,9 @@ crash(sim *s)
 static const struct {
     unsigned weight;
     void (*step)(sim *s);
-} steps[] = { { 331, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
+} steps[] = { { 330, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
     { 60, turn_checkpoints }, { 50, turn_view }, { 20, query }, { 25, move_clock }, { 7, crash }, { 4, sim_view_crash },
-    { 2, stop_and_start }, { 2, fail_log }, { 3, fill_disk }, { 1, sim_view_rebuild } };
+    { 2, stop_and_start }, { 2, fail_log }, { 3, fill_disk }, { 1, sim_view_rebuild }, { 1, sim_restore } };
 
 static void
 step(sim *s)
