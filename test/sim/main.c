@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,6 +100,16 @@ now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Of all processes that have ended, in seconds. */
+static double
+processor_time(void)
+{
+    struct rusage used;
+
+    weiri_assert(getrusage(RUSAGE_CHILDREN, &used) == 0);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}
+
 static uint64_t
 done_by(const page *pages, unsigned jobs)
 {
@@ -189,9 +200,9 @@ simulate(const options *o, page *pages)
     for (unsigned j = 0; j < o->jobs; j++)
         hash += pages[j].hash;
     print_counts(pages, o->jobs);
-    (void)printf("sim: %llu seeds from %llu on, %u processes: %.1f s, %.0f seeds/s, history %016llx%s\n", (unsigned long long)done,
-        (unsigned long long)o->first, o->jobs, seconds, (double)done / seconds, (unsigned long long)hash,
-        o->twice ? ", each run twice with the same history" : "");
+    (void)printf("sim: %llu seeds from %llu on, %u processes: %.1f s, %.0f seeds/s (%.0f in a second of one core), history %016llx%s\n",
+        (unsigned long long)done, (unsigned long long)o->first, o->jobs, seconds, (double)done / seconds, (double)done / processor_time(),
+        (unsigned long long)hash, o->twice ? ", each run twice with the same history" : "");
     if (bad >= 0)
         (void)printf("sim: FAILED: seed %llu, %s\n     again: sim --first %llu --seeds 1 --trace\n",
             (unsigned long long)atomic_load(&pages[bad].seed), pages[bad].words, (unsigned long long)atomic_load(&pages[bad].seed));
