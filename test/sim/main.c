@@ -4,7 +4,9 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,6 +34,14 @@ typedef struct options {
 } options;
 
 static page *mine;
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
 
 static void
 note_failure(const char *words)
@@ -131,6 +141,8 @@ await(const options *o, const pid_t *pids, page *pages)
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid == 0) {
+            for (unsigned j = 0; j < o->jobs && interrupted; j++)
+                (void)kill(pids[j], SIGKILL);
             (void)usleep(2000);
             if (now() - told > 60) {
                 told = now();
@@ -141,7 +153,7 @@ await(const options *o, const pid_t *pids, page *pages)
             continue;
         }
         left--;
-        for (unsigned j = 0; j < o->jobs && status != 0 && bad < 0; j++) {
+        for (unsigned j = 0; j < o->jobs && status != 0 && bad < 0 && !interrupted; j++) {
             if (pids[j] != pid)
                 continue;
             bad = (int)j;
@@ -149,7 +161,7 @@ await(const options *o, const pid_t *pids, page *pages)
                 (void)snprintf(pages[j].words, sizeof pages[j].words, "the process was ended by signal %d", WTERMSIG(status));
             for (unsigned other = 0; other < o->jobs; other++)
                 if (other != j)
-                    (void)kill(pids[other], SIGTERM);
+                    (void)kill(pids[other], SIGKILL);
         }
     }
     return bad;
@@ -167,6 +179,7 @@ run_jobs(const options *o, page *pages, const char *root)
         weiri_assert(pids[j] >= 0);
         if (pids[j] == 0) {
             mine = &pages[j];
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
             work(o, j, root);
             exit(0);
         }
@@ -206,7 +219,7 @@ simulate(const options *o, page *pages)
     if (bad >= 0)
         (void)printf("sim: FAILED: seed %llu, %s\n     again: sim --first %llu --seeds 1 --trace\n",
             (unsigned long long)atomic_load(&pages[bad].seed), pages[bad].words, (unsigned long long)atomic_load(&pages[bad].seed));
-    return bad >= 0;
+    return interrupted ? 130 : bad >= 0;
 }
 
 /* Each mistake, until it is found. */
@@ -284,6 +297,8 @@ main(int argc, char **argv)
         return usage();
     if (access("/dev/shm", W_OK) == 0)
         (void)setenv("TMPDIR", "/dev/shm", 1); /* files in memory */
+    (void)signal(SIGINT, interrupt);           /* so that the files go */
+    (void)signal(SIGTERM, interrupt);
     page *pages = mmap(NULL, JOBS_MOST * sizeof *pages, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     weiri_assert(pages != MAP_FAILED);
     return o.all_mistakes ? search(&o, pages) : simulate(&o, pages);
