@@ -64,6 +64,12 @@ load_source(weiri_lane *lane, weiri_bytes name, weiri_bytes value)
     return WEIR_OK;
 }
 
+static weir_status
+load_quarantine(weiri_lane *lane, weiri_bytes value)
+{
+    return weiri_quarantine_read(&lane->quarantine, weiri_schema_aggregates(lane->commands->config.schema), value);
+}
+
 weir_status
 weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
 {
@@ -77,7 +83,7 @@ weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
     case 'N':
         return load_source(lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
     case 'Q':
-        return weiri_quarantine_read(&((weiri_lane *)lane)->quarantine, value);
+        return load_quarantine(lane, value);
     }
     return WEIR_CORRUPT;
 }
