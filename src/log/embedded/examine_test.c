@@ -66,7 +66,7 @@ read_file(int fd, size_t *ret_size)
     return bytes;
 }
 
-/* Every bit of both meta pages: the log is refused, or every event is there, after new ones were written, too. */
+/* Every bit of both meta pages: the log is refused, or every event is there, and now and then after new ones were written, too. */
 static void
 test_no_bit_of_a_meta_page_loses_a_commit(void **state)
 {
@@ -86,9 +86,10 @@ test_no_bit_of_a_meta_page_loses_a_commit(void **state)
             weiri_assert(pread(fd, after, sizeof after, (off_t)(at / PAGE * PAGE) + META_SIZE - 8) == 8);
             mended += at % PAGE >= META_SIZE - 8 && memcmp(after, bytes + at / PAGE * PAGE + META_SIZE - 8, sizeof after) == 0;
             harmless++;
-            for (unsigned i = 0; i < 6; i++)
+            unsigned fresh = bit % 16 == 7 ? 6 : 0; /* commits cost a sync each */
+            for (unsigned i = 0; i < fresh; i++)
                 write_one(log, i);
-            assert_true(testing_read_all(log, WEIRI_TOPIC_EVENTS, 0, 0, NULL, NULL) == BATCHES + 6);
+            assert_true(testing_read_all(log, WEIRI_TOPIC_EVENTS, 0, 0, NULL, NULL) == BATCHES + fresh);
             weiri_log_close(log);
             weiri_assert(ftruncate(fd, (off_t)size) == 0 && pwrite(fd, bytes, size, 0) == (ssize_t)size);
         } else {
