@@ -23,9 +23,9 @@ def broker(command, *arguments, check=0, **options):
     return run([HERE / "broker", command, *arguments], check, **options)
 
 
-def kcat(*arguments, check=0, timeout=60, **options):
-    """kcat gives up on a request after some seconds, and says why."""
-    return run(["kcat", "-X", "message.timeout.ms=8000", *arguments], check, timeout, **options)
+def kcat(*arguments, check=0, timeout=120, **options):
+    """kcat gives up after a while, and says why."""
+    return run(["kcat", "-X", "message.timeout.ms=60000", *arguments], check, timeout, **options)
 
 
 class Cluster:

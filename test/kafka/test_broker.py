@@ -52,7 +52,7 @@ class One(unittest.TestCase):
             self.assertRaises(OSError, wire.brokers, cluster.bootstrap)  # it takes the connection and says nothing
             cluster("resume")
             self.assertEqual(cluster.status(check=0), {1: "running"})
-            self.assertEqual(wire.brokers(cluster.bootstrap, timeout=10), {1})
+            self.assertEqual(wire.brokers(cluster.bootstrap, timeout=60), {1})
             cluster("pause")
             cluster("stop")  # a paused one is ended too
             self.assertEqual(cluster.status(check=3), {1: "stopped"})
@@ -71,7 +71,7 @@ class Three(unittest.TestCase):
 
     def wait_for(self, address, expected, seconds=60):
         until = time.monotonic() + seconds
-        while wire.brokers(address, timeout=10) != expected:
+        while wire.brokers(address, timeout=60) != expected:
             self.assertLess(time.monotonic(), until, "the others didn't notice")
             time.sleep(0.1)
 
