@@ -4,11 +4,15 @@
 as it is usually shown, which must be seen to do what weir prevents."""
 import json
 import subprocess
+import sys
 import time
 import unittest
 
 from kafkatest import TOP, VERSIONS, Cluster, kcat, run
 from standin import StandIn
+
+sys.path.append(str(TOP / "test/integration"))
+from weirtest import SHOP, Server, weir  # noqa: E402
 
 CLIENTS = TOP / "examples/clients"
 SEND = {"java": ["SendCommand"], "scala": ["SendCommand"], "kotlin": ["SendCommandKt"], "clojure": ["clojure.main", "-m", "shop.send-command"]}
@@ -21,14 +25,23 @@ def java(module, *words):
     return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{target}/classes:{(target / 'classpath').read_text().strip()}", *words]
 
 
+def start_shop(cluster):
+    """The shop on Kafka, or what stands in for it as long as weir knows no topics. Returns how to stop it."""
+    if weir("topics", "--help").returncode != 0:
+        print("this weir doesn't run on Kafka: the clients are tested against a stand-in")
+        return StandIn(cluster).stop
+    on_kafka = ("--brokers", cluster.bootstrap, "--allow-weak-cluster")
+    weir("topics", "apply", "--app", "shop", *on_kafka, check=0)
+    return Server(cluster.dir / "shop.data", SHOP, "--log", "kafka", *on_kafka).start().stop
+
+
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         run(["mvn", "-B", "-q", "-T2", "-f", CLIENTS / "pom.xml", "compile"], timeout=900)
         cls.cluster = Cluster(VERSIONS[-1])
         cls.addClassCleanup(cls.cluster.remove)
-        cls.shop = StandIn(cls.cluster)
-        cls.addClassCleanup(cls.shop.stop)
+        cls.addClassCleanup(start_shop(cls.cluster))
 
     def send(self, language, status, *words):
         """Runs the client; its lines but the first, each taken apart at blanks."""
