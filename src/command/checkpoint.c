@@ -294,6 +294,12 @@ write_slice(weiri_checkpoints *c, weiri_slice *slice)
     return code;
 }
 
+void
+weiri_checkpoints_write_here(weiri_checkpoints *c, weiri_slice *slice)
+{
+    slice->failed = write_slice(c, slice) != 0;
+}
+
 static void
 write_all(void *argument)
 {
@@ -419,4 +425,49 @@ weiri_checkpoints_load(weiri_checkpoints *c, uint32_t partition, uint32_t window
         return;
     *ret_found = read_meta(c, txn, partition, window, ret_meta) && load_rows(c, txn, partition, row, user);
     mdb_txn_abort(txn);
+}
+
+/* ---- single rows ---------------------------------------------------------------------------------------- */
+
+static int
+begin_finding(weiri_checkpoints *c, weiri_checkpoint_finder *finder)
+{
+    MDB_txn *txn = finder->txn;
+    int code = txn == NULL ? mdb_txn_begin(c->env, NULL, MDB_RDONLY, &txn) : mdb_txn_renew(txn);
+
+    if (code == 0) {
+        finder->txn = txn;
+        finder->active = true;
+    }
+    return code;
+}
+
+weir_status
+weiri_checkpoints_find(weiri_checkpoints *c, weiri_checkpoint_finder *finder, uint32_t partition, weiri_bytes key, weiri_bytes *ret_value)
+{
+    MDB_val k = { key.size, (void *)(uintptr_t)key.data }, v;
+    weiri_bytes same_key;
+    int code = finder->active ? 0 : begin_finding(c, finder);
+
+    if (code == 0)
+        code = mdb_get(finder->txn, c->tables[partition], &k, &v);
+    if (code != 0)
+        return code == MDB_NOTFOUND ? WEIR_NOT_FOUND : WEIR_IO;
+    return row_intact(&k, &v, &same_key, ret_value) ? WEIR_OK : WEIR_CORRUPT;
+}
+
+void
+weiri_checkpoint_finder_rest(weiri_checkpoint_finder *finder)
+{
+    if (finder->active)
+        mdb_txn_reset(finder->txn);
+    finder->active = false;
+}
+
+void
+weiri_checkpoint_finder_fini(weiri_checkpoint_finder *finder)
+{
+    if (finder->txn != NULL)
+        mdb_txn_abort(finder->txn);
+    *finder = (weiri_checkpoint_finder){ 0 };
 }

@@ -63,7 +63,8 @@ testing_side_try_open(testing_side *side, weir_error *err)
     side->config.schema = side->schema;
     side->config.log = side->log;
     side->config.dir = side->dir;
-    side->config.world = &weiri_world_real;
+    if (side->config.world == NULL)
+        side->config.world = &weiri_world_real;
     status = weiri_commands_open(&side->config, &side->commands, err);
     if (status == WEIR_OK)
         status = weiri_commands_start(side->commands, err);
