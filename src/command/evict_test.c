@@ -10,7 +10,10 @@
 #include "base/memory.h"
 #include "command/lane_testing.h"
 #include "testing_module.h"
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,44 @@
 #include <unistd.h>
 
 enum { COUNTERS = 2000, COMMANDS = 20000, LIMIT = 64 << 10, REPEATED = 150 };
+
+/* ---- rows of states that can't be written or read: LMDB's own functions, in front of the library's ------- */
+
+static _Atomic int puts_fail, gets_fail; /* every so many-th; 0: none */
+static _Atomic unsigned puts_failed, puts_seen;
+
+static bool
+is_state(const MDB_val *key)
+{
+    return key->mv_size > 3 && *(const char *)key->mv_data == 'S';
+}
+
+int
+mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags)
+{
+    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
+    void *found = dlsym(RTLD_NEXT, "mdb_put");
+    int every = atomic_load(&puts_fail);
+
+    memcpy(&real, &found, sizeof real);
+    if (every > 0 && is_state(key) && atomic_fetch_add(&puts_seen, 1) % (unsigned)every == (unsigned)every - 1) {
+        atomic_fetch_add(&puts_failed, 1);
+        return EIO;
+    }
+    return real(txn, dbi, key, data, flags);
+}
+
+int
+mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data)
+{
+    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
+    void *found = dlsym(RTLD_NEXT, "mdb_get");
+
+    memcpy(&real, &found, sizeof real);
+    return atomic_load(&gets_fail) > 0 && is_state(key) ? EIO : real(txn, dbi, key, data);
+}
+
+/* ---- the load ------------------------------------------------------------------------------------------- */
 
 static int64_t
 same_time(const weiri_world *world)
@@ -113,9 +154,20 @@ submit(testing_side *side, uint64_t n, waiting *w)
     assert_int_equal(weiri_commands_submit(side->commands, &s, &err), WEIR_OK);
 }
 
-/* Sends from where the log stands, and waits for all. */
 static void
-send_all(testing_side *side, int fd)
+wait_for(_Atomic uint64_t *answers, uint64_t n)
+{
+    for (;;) {
+        uint64_t seen = weiri_signal_count(&moved);
+        if (atomic_load(answers) >= n)
+            break;
+        (void)weiri_signal_wait(&moved, seen, -1);
+    }
+}
+
+/* Sends from where the log stands, and waits for all; between, after every so many. */
+static void
+send_all(testing_side *side, int fd, uint64_t group)
 {
     uint64_t from = weiri_log_next_command(side->log, 0);
     waiting *all = weiri_allocate((COMMANDS - from + 1) * sizeof *all);
@@ -124,13 +176,10 @@ send_all(testing_side *side, int fd)
     for (uint64_t n = from; n < COMMANDS; n++) {
         all[n - from] = (waiting){ n, fd, &answers };
         submit(side, n, &all[n - from]);
+        if ((n - from) % group == group - 1)
+            wait_for(&answers, n - from + 1);
     }
-    for (;;) {
-        uint64_t seen = weiri_signal_count(&moved);
-        if (atomic_load(&answers) == COMMANDS - from)
-            break;
-        (void)weiri_signal_wait(&moved, seen, -1);
-    }
+    wait_for(&answers, COMMANDS - from);
     weiri_release(all);
 }
 
@@ -235,7 +284,7 @@ free_run(testing_side *side, int *ret_fd)
     side_init(side, (uint64_t)1 << 30);
     testing_side_open(side);
     *ret_fd = answers_file(side);
-    send_all(side, *ret_fd);
+    send_all(side, *ret_fd, COMMANDS);
 }
 
 static void
@@ -249,7 +298,7 @@ test_a_small_memory_gives_the_same_answers_log_and_states(void **state)
     side_init(&bounded, LIMIT);
     testing_side_open(&bounded);
     int fd = answers_file(&bounded);
-    send_all(&bounded, fd);
+    send_all(&bounded, fd, COMMANDS);
     check_bounded(&bounded, "after the load");
     assert_int_equal(check_answers(fd, unbounded_fd), COMMANDS);
     check_same(&bounded, &unbounded);
@@ -291,7 +340,7 @@ run_and_kill(testing_side *side, int fd, uint64_t more)
             }
             (void)raise(SIGKILL);
         }
-        send_all(side, fd);
+        send_all(side, fd, COMMANDS);
         testing_side_close(side);
         _exit(0);
     }
@@ -327,12 +376,120 @@ test_kills_between_change_nothing(void **state)
     testing_side_fini(&unbounded);
 }
 
+static void
+test_checkpoints_that_fail_half_way_change_nothing(void **state)
+{
+    testing_side bounded, unbounded;
+    int unbounded_fd;
+
+    (void)state;
+    free_run(&unbounded, &unbounded_fd);
+    side_init(&bounded, 0);
+    bounded.config.checkpoint_events = 200; /* no shortage of memory: failures in the lists of ordinary checkpoints */
+    testing_side_open(&bounded);
+    int fd = answers_file(&bounded);
+    atomic_store(&puts_fail, 60);
+    send_all(&bounded, fd, 100);
+    atomic_store(&puts_fail, 0);
+    print_message("%u rows of states failed\n", atomic_load(&puts_failed));
+    assert_true(atomic_load(&puts_failed) > 3);
+    testing_side_close(&bounded);
+    testing_side_open(&bounded);
+    assert_int_equal(testing_recovered(&bounded), 0);
+    assert_int_equal(check_answers(fd, unbounded_fd), COMMANDS);
+    check_same(&bounded, &unbounded);
+    (void)close(fd);
+    (void)close(unbounded_fd);
+    testing_side_fini(&bounded);
+    testing_side_fini(&unbounded);
+}
+
+static void
+test_a_lane_full_of_changes_waits_and_its_queue_says_no(void **state)
+{
+    testing_side side;
+    testing_answer *answers = weiri_allocate(COMMANDS * sizeof *answers), last;
+    weiri_lane_metrics m;
+    unsigned sent = 0, n;
+    weir_error err = { 0 };
+
+    (void)state;
+    side_init(&side, LIMIT);
+    side.config.queue_items = 500;
+    atomic_store(&puts_fail, 1);
+    testing_side_open(&side);
+    for (n = 0; n < COMMANDS; n++) {
+        char counter[16];
+        (void)snprintf(counter, sizeof counter, "k%u", n);
+        testing_answer_init(&answers[sent]);
+        weir_status status = testing_send(
+            &side, &(testing_command){ .counter = counter, .amount = 1, .timeout_ms = 100 }, &answers[sent], &err);
+        if (status == WEIR_BUSY)
+            break;
+        assert_int_equal(status, WEIR_OK);
+        sent++;
+    }
+    assert_true(n < COMMANDS);
+    assert_string_equal(err.text, "the queue of partition 0 is full");
+    weiri_commands_metrics(side.commands, 0, &m);
+    assert_true(m.states_waits > 0 && m.checkpoints == 0 && m.checkpoints_failed > 0 && m.states_evicted == 0);
+    assert_in_range(m.state_bytes, LIMIT, LIMIT + 1024);
+    atomic_store(&puts_fail, 0); /* from here on by itself */
+    for (unsigned i = 0; i < sent; i++) {
+        testing_answer_wait(&answers[i]);
+        assert_int_equal(answers[i].answer.status, WEIR_OK);
+    }
+    testing_run(&side, &(testing_command){ .counter = "k0", .amount = 1 }, &last);
+    assert_int_equal(last.answer.version, 2);
+    check_bounded(&side, "after the wait");
+    weiri_release(answers);
+    testing_side_fini(&side);
+}
+
+static void
+test_a_state_that_cannot_be_read_is_a_refusal_and_leaves_no_trace(void **state)
+{
+    testing_side side;
+    testing_answer a;
+    weiri_lane_metrics m;
+
+    (void)state;
+    side_init(&side, LIMIT);
+    testing_side_open(&side);
+    for (unsigned i = 0; i < COUNTERS; i++) {
+        char counter[16];
+        (void)snprintf(counter, sizeof counter, "k%u", i);
+        testing_run(&side, &(testing_command){ .counter = counter, .amount = 1 }, &a);
+    }
+    uint64_t before = testing_records(&side, WEIRI_TOPIC_COMMANDS);
+    atomic_store(&gets_fail, 1);
+    testing_run(&side, &(testing_command){ .counter = "k0", .amount = 1 }, &a);
+    assert_int_equal(a.answer.status, WEIR_BUSY);
+    assert_string_equal(a.code, "not-ready");
+    assert_non_null(strstr(a.text, "can't be read from the checkpoint"));
+    testing_ask_state(&side, "k1", &a);
+    assert_int_equal(a.answer.status, WEIR_BUSY);
+    testing_run(&side, &(testing_command){ .counter = "k1999", .amount = 1 }, &a); /* one in memory */
+    assert_int_equal(a.answer.status, WEIR_OK);
+    atomic_store(&gets_fail, 0);
+    testing_run(&side, &(testing_command){ .counter = "k0", .amount = 1 }, &a);
+    assert_int_equal(a.answer.status, WEIR_OK);
+    assert_int_equal(a.answer.version, 2);
+    assert_int_equal(testing_records(&side, WEIRI_TOPIC_COMMANDS), before + 2);
+    weiri_commands_metrics(side.commands, 0, &m);
+    assert_int_equal(m.states_unreadable, 2);
+    testing_side_fini(&side);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kills_between_change_nothing),
         cmocka_unit_test(test_a_small_memory_gives_the_same_answers_log_and_states),
+        cmocka_unit_test(test_checkpoints_that_fail_half_way_change_nothing),
+        cmocka_unit_test(test_a_lane_full_of_changes_waits_and_its_queue_says_no),
+        cmocka_unit_test(test_a_state_that_cannot_be_read_is_a_refusal_and_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -307,7 +307,7 @@ testing_recovered(testing_side *side)
     weiri_lane_metrics metrics;
     uint64_t n = 0;
 
-    for (uint32_t p = 0; p < 2; p++) {
+    for (uint32_t p = 0; p < weiri_log_identity_of(side->log)->partitions; p++) {
         weiri_commands_metrics(side->commands, p, &metrics);
         n += metrics.recovered_events;
     }
