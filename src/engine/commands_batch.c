@@ -261,8 +261,8 @@ weiri_service_commands(weiri_service *service, const weiri_commands_call *call)
     weir_error err;
 
     weir_status status = weiri_lines_open(call->json_array, call->body, &source, &err);
-    if (status == WEIR_OK && weiri_timers_count(&service->timers) >= WEIRI_TIMERS_MOST)
-        status = weiri_error_set(&err, WEIR_BUSY, "%d requests are waiting for their outcomes", (int)WEIRI_TIMERS_MOST);
+    if (status == WEIR_OK && weiri_timers_full(&service->timers))
+        status = weiri_error_set(&err, WEIR_BUSY, "%zu requests are waiting for their outcomes", service->timers.most);
     if (status == WEIR_OK)
         run_batch(service, call, &source);
     else {

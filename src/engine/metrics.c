@@ -24,10 +24,18 @@ static const lane_row lane_rows[] = {
     { "weir_queue_bytes", "gauge", "Bytes of commands that wait in the lane.", "", LANE(queue_bytes) },
     { "weir_queue_refused_total", "counter", "Commands refused because the queue was full.", "", LANE(queue_refused) },
     { "weir_aggregates", "gauge", "Aggregates in memory.", "", LANE(aggregates) },
+    { "weir_aggregates_known", "gauge", "Aggregates that have had an event.", "", LANE(aggregates_known) },
     { "weir_state_bytes", "gauge", "Bytes of states in memory.", "", LANE(state_bytes) },
+    { "weir_state_bytes_limit", "gauge", "Bytes of states that may be in memory.", "", LANE(state_bytes_limit) },
+    { "weir_states_evicted_total", "counter", "States put out of memory.", "", LANE(states_evicted) },
+    { "weir_states_loaded_total", "counter", "States loaded again from the checkpoint.", "", LANE(states_loaded) },
+    { "weir_states_unreadable_total", "counter", "Requests refused because a state could not be loaded.", "", LANE(states_unreadable) },
+    { "weir_states_waits_total", "counter", "Times that the lane waited for a checkpoint to make room for states.", "",
+        LANE(states_waits) },
     { "weir_window_entries", "gauge", "Outcomes remembered for repeats.", "", LANE(window_entries) },
     { "weir_window_age_ms", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
     { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
+    { "weir_checkpoints_failed_total", "counter", "Checkpoints that could not be written.", "", LANE(checkpoints_failed) },
     { "weir_checkpoint_offset", "gauge", "Offset in events from which a restart replays.", "", LANE(checkpoint_offset) },
     { "weir_recovered_events", "gauge", "Events replayed when the engine was opened.", "", LANE(recovered_events) },
 };
@@ -124,6 +132,8 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
     weiri_buffer_print(to, "weir_info{module=\"%s\",log=\"%016" PRIx64 "\"} 1\n", service->module->name, service->identity->id);
     single(to, "weir_start_time_ms", "gauge", "When the engine was opened, Unix time.", service->started_ms);
     single(to, "weir_waiting_requests", "gauge", "Requests that wait for their outcomes.", (int64_t)weiri_timers_count(&service->timers));
+    single(to, "weir_waiting_refused_total", "counter", "Requests refused because too many wait.",
+        (int64_t)atomic_load_explicit(&service->timers.refused, memory_order_relaxed));
     write_lanes(service, to);
     write_log(service, to);
     write_views(service, to);
