@@ -33,6 +33,7 @@ start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *er
         const weiri_http_config config = { .listen = weiri_settings_text(&r->settings, "listen"),
             .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
             .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
+            .idle_s = (uint32_t)weiri_settings_number(&r->settings, "http.idle"),
             .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
         status = weiri_http_start(r->service, &config, &r->http, err);
     }

@@ -79,6 +79,7 @@ typedef struct weiri_commands_call {
     weiri_bytes body; /* copied */
     const char *traceparent;
     int64_t timeout_ms;
+    bool refuse_at_once;  /* never wait for room in a lane: the lines that find none are answered 503 */
     weiri_reply_fn *done; /* body: one line a command, in order */
     void *user;
 } weiri_commands_call;

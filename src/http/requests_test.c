@@ -313,9 +313,8 @@ test_every_path_reaches_its_function(void **state)
             "history stock mug after=2 limit=5 oldest=1 states=1" },
         { "GET /aggregates/stock/mug/commands/a%20b", "outcome stock mug a b" }, { "GET /sources/orders.csv", "source orders.csv" },
         { "GET /events", "events - - 1000" }, { "GET /events?types=A,B&after=0=1&limit=10", "events A,B 0=1 10" },
-        { "GET /views", "views" }, { "GET /types", "types" }, { "GET /info", "info" }, { "GET /metrics", "metrics" },
-        { "GET /health/live", "live" }, { "GET /health/ready", "ready" },
-        { "GET /views/stock/stock?sku=eq.a%26b+c", "table stock.stock n=1 sku=eq.a&b c csv=0" },
+        { "GET /views", "views" }, { "GET /types", "types" }, { "GET /info", "info" }, { "GET /health/live", "live" },
+        { "GET /health/ready", "ready" }, { "GET /views/stock/stock?sku=eq.a%26b+c", "table stock.stock n=1 sku=eq.a&b c csv=0" },
         { "GET /views/stock/rebuild", "table stock.rebuild n=0 = csv=0" },
         { "GET /views/stock/queries/running_low?threshold=5&x", "query stock.running_low n=2 threshold=5 csv=0" } };
 
@@ -323,6 +322,9 @@ test_every_path_reaches_its_function(void **state)
         assert_int_equal(ask(rows[i][0], "", NULL), 200);
         assert_string_equal(client.body, rows[i][1]);
     }
+    assert_int_equal(ask("GET /metrics", "", NULL), 200);
+    assert_memory_equal(client.body, "metrics# HELP weir_http_connections ", 36);
+    assert_says("\nweir_http_connections 1\n");
     assert_int_equal(ask("POST /views/stock/rebuild", "", ""), 200);
     assert_string_equal(client.body, "rebuild stock");
     assert_header("Allow", "");
