@@ -85,7 +85,8 @@ write_log(weiri_service *service, weiri_buffer *to)
     single(to, "weir_log_records_total", "counter", "Records committed.", (int64_t)m.records);
     single(to, "weir_log_bytes_total", "counter", "Bytes committed.", (int64_t)m.bytes);
     single(to, "weir_log_sync_us_total", "counter", "Microseconds spent in commits.", (int64_t)m.sync_us_total);
-    single(to, "weir_log_oldest_reader_ms", "gauge", "Age of the oldest read transaction.", m.oldest_reader_ms);
+    single(to, "weir_log_oldest_reader_ms", "gauge", "How long the oldest read transaction has made the file grow.", m.oldest_reader_ms);
+    single(to, "weir_log_oldest_reader_pid", "gauge", "Process of the oldest read transaction; 0: nobody holds one.", m.oldest_reader_pid);
     single(to, "weir_log_failed", "gauge", "1 when the log takes no more.", weiri_log_state(service->log, &err) != WEIR_OK);
     single(to, "weir_disk_free_bytes", "gauge", "Free space where the log lies.", (int64_t)m.disk_free_bytes);
     single(to, "weir_disk_used_bytes", "gauge", "Space that the log takes.", (int64_t)m.disk_used_bytes);
@@ -121,6 +122,16 @@ write_views(weiri_service *service, weiri_buffer *to)
         }
     }
     weiri_release(all);
+}
+
+void
+weiri_service_oldest_reader(weiri_service *service, int64_t *ret_ms, int64_t *ret_pid)
+{
+    weiri_log_metrics m = { 0 };
+
+    weiri_log_metrics_get(service->log, &m);
+    *ret_ms = m.oldest_reader_ms;
+    *ret_pid = m.oldest_reader_pid;
 }
 
 void

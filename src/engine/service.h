@@ -133,5 +133,7 @@ void weiri_service_info(weiri_service *service, weiri_reply *reply);  /* GET /in
 void weiri_service_live(weiri_service *service, weiri_reply *reply);
 void weiri_service_ready(weiri_service *service, weiri_reply *reply);
 void weiri_service_metrics(weiri_service *service, weiri_reply *reply); /* Prometheus text format 0.0.4 */
+/* How long, and by which process, a read transaction has kept the log from using its pages again; 0, 0: by none. */
+void weiri_service_oldest_reader(weiri_service *service, int64_t *ret_ms, int64_t *ret_pid);
 
 #endif
