@@ -3,6 +3,7 @@
  * blocked before any thread starts, so that only this one takes them. Thread: the main thread. */
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "cli/cli.h"
@@ -11,7 +12,7 @@
 #include "engine/service.h"
 #include "http/server.h"
 
-enum { STUCK_READER_MS = 5000 };
+enum { STUCK_READER_MS = 5000, OTHER_FILES = 256 };
 
 typedef struct running {
     weiri_settings settings;
@@ -19,6 +20,19 @@ typedef struct running {
     weiri_service *service;
     weiri_http *http;
 } running;
+
+/* A connection is a descriptor: as many as the settings ask for, if the process may. HTTP makes do with what there is. */
+static void
+allow_files(const weiri_settings *settings)
+{
+    rlim_t wanted = weiri_settings_number(settings, "http.connections") + OTHER_FILES;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= wanted)
+        return;
+    files.rlim_cur = files.rlim_max == RLIM_INFINITY || files.rlim_max > wanted ? wanted : files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
 
 static weir_status
 start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *err)
@@ -33,6 +47,7 @@ start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *er
     if (status == WEIR_OK)
         status = weiri_service_open(r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);
     if (status == WEIR_OK) {
+        allow_files(&r->settings);
         const weiri_http_config config = { .listen = weiri_settings_text(&r->settings, "listen"),
             .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
             .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
