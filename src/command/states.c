@@ -159,7 +159,6 @@ weiri_states_add(weiri_states *states, uint64_t hash, uint16_t aggregate, weiri_
     entry->state = state;
     entry->aggregate = aggregate;
     entry->key_size = (uint8_t)key.size;
-    entry->used = true;
     memcpy(entry->key, key.data, key.size);
     put(states->slots, states->mask, (weiri_states_slot){ hash, entry });
     states->count++;

@@ -18,7 +18,7 @@ typedef struct weiri_state_entry {
     uint16_t aggregate;
     uint8_t key_size;
     bool dirty : 1; /* changed since a checkpoint took it; then it is in the dirty list, once */
-    bool used : 1;  /* since eviction looked at it last */
+    bool used : 1;  /* again, since it came or since eviction looked at it last */
     char key[];     /* with a NUL */
 } weiri_state_entry;
 
