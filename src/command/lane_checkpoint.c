@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A lane's side of a checkpoint. It notes where it stands and copies its window and sources; then, a slice between batches, the
  * states that were dirty at that moment, each as it is by now (replay skips what a state already has). A slice leaves for the
- * writer only when the last batch it could know of is durable. Keys: S aggregate key, W number, N name. */
+ * writer only when the last batch it could know of is durable. Keys: S aggregate key, W number, N name, Q. */
 #include "base/assert.h"
 #include "command/lane.h"
 #include "command/lane_rows.h"
@@ -60,6 +60,16 @@ due_for_room(const weiri_lane *lane)
            (lane->checkpoint.again_us == 0 || world->monotonic_us(world) >= lane->checkpoint.again_us);
 }
 
+/* One row, always there, so that what is released leaves nothing behind. */
+static void
+add_held_row(weiri_buffer *rows, const weiri_quarantine *quarantine)
+{
+    size_t begun = weiri_checkpoint_row_begin(rows, weiri_bytes_of("Q"));
+
+    weiri_quarantine_write(quarantine, rows);
+    weiri_checkpoint_row_end(rows, begun);
+}
+
 static bool
 due(const weiri_lane *lane)
 {
@@ -95,10 +105,12 @@ begin(weiri_lane *lane)
         .time_ms = lane->time_ms,
         .window_entries = lane->window.count,
         .sources = (uint32_t)lane->sources.count,
+        .held = lane->quarantine.count,
         .states = states->known };
     weiri_buffer_clear(&slice->rows);
     add_window_rows(&slice->rows, &lane->window);
     add_source_rows(&slice->rows, &lane->sources);
+    add_held_row(&slice->rows, &lane->quarantine);
     checkpoint->list = states->dirty;
     checkpoint->n = states->n_dirty;
     checkpoint->at = 0;
@@ -136,20 +148,6 @@ pack(weiri_lane *lane)
     checkpoint->phase = WEIRI_CHECKPOINT_AWAIT;
 }
 
-/* What stood in the list of one that failed is dirty again: packed (then it may be in the list of the dirty already) or not (then it
- * is in no list). Rows of others are as they were, whichever of the two checkpoints the file has. */
-static void
-put_back(weiri_lane *lane)
-{
-    weiri_lane_checkpoint *checkpoint = &lane->checkpoint;
-
-    for (size_t i = 0; i < checkpoint->n; i++) {
-        if (i >= checkpoint->at)
-            checkpoint->list[i]->dirty = false;
-        weiri_states_mark(&lane->states, checkpoint->list[i]);
-    }
-}
-
 static void
 end(weiri_lane *lane, bool failed)
 {
@@ -158,7 +156,7 @@ end(weiri_lane *lane, bool failed)
     const weiri_world *world = lane->commands->config.world;
 
     if (failed) {
-        put_back(lane);
+        weiri_states_put_back(&lane->states, checkpoint->list, checkpoint->n, checkpoint->at);
         checkpoint->again_us = world->monotonic_us(world) + AGAIN_US;
         lane->counted.checkpoints_failed++;
     } else {

@@ -85,6 +85,8 @@ weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
         return load_window(lane, value);
     case 'N':
         return load_source(lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
+    case 'Q':
+        return weiri_quarantine_read(&((weiri_lane *)lane)->quarantine, value);
     }
     return WEIR_CORRUPT;
 }

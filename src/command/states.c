@@ -195,6 +195,16 @@ weiri_states_mark(weiri_states *states, weiri_state_entry *entry)
     states->dirty[states->n_dirty++] = entry;
 }
 
+void
+weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i >= taken) /* dirty still, and in no list */
+            list[i]->dirty = false;
+        weiri_states_mark(states, list[i]); /* unless it has changed since, and is in the new list */
+    }
+}
+
 /* ---- eviction ------------------------------------------------------------------------------------------- */
 
 /* Frees slot i, and moves those behind it that would not be found beyond the gap. */

@@ -99,6 +99,10 @@ weiri_states_empty(const weiri_states *states, uint16_t aggregate)
 void weiri_states_grew(weiri_states *states, weiri_state_entry *entry, size_t event_size);
 void weiri_states_mark(weiri_states *states, weiri_state_entry *entry); /* dirty from now on */
 
+/* A checkpoint that took the first `taken` of `list` (its dirty ones, when it began) has come to nothing: all of them are dirty again.
+ * Rows of others are as they were, whichever of the two checkpoints the file has. */
+void weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken);
+
 /* Evicts what was not used lately and stands in the newest checkpoint, until a sixteenth of the limit is free. False: there is
  * hardly anything left that may go; a checkpoint would help. */
 bool weiri_states_evict(weiri_states *states);
