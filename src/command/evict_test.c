@@ -248,7 +248,7 @@ check_same(testing_side *side, testing_side *free_side)
         assert_int_equal(a.answer.state.size, b.answer.state.size);
         assert_memory_equal(a.state, b.state, a.answer.state.size);
     }
-    assert_int_equal(weiri_log_verify(side->log, NULL, NULL, &report, &err), WEIR_OK);
+    assert_int_equal(weiri_log_verify(side->log, NULL, NULL, NULL, &report, &err), WEIR_OK);
     assert_int_equal(report.damaged, 0);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "base/hash.h"
+#include "base/memory.h"
 #include "command/states.h"
 #include "message/weigh.h"
 #include "testing_module.h"
@@ -185,12 +186,46 @@ test_what_is_used_stays(void **state)
     assert_true(m->states.evicted > 100);
 }
 
+/* What a checkpoint had in its list when it failed: packed, packed and changed again, or not yet packed. */
+static void
+test_a_list_that_is_put_back_is_dirty_again_and_in_one_list(void **state)
+{
+    model *m = *state;
+    weiri_states *states = &m->states;
+    weiri_state_entry *entries[4];
+    uint64_t hash;
+    char key[80];
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint16_t aggregate = name(m, i, key);
+        (void)find(m, i, &hash);
+        entries[i] = weiri_states_add(states, hash, aggregate, weiri_bytes_of(key), NULL);
+        if (i < 3)
+            weiri_states_mark(states, entries[i]);
+    }
+    weiri_state_entry **taken = states->dirty; /* as a checkpoint does */
+    states->dirty = NULL;
+    states->n_dirty = states->dirty_room = 0;
+    entries[0]->dirty = entries[1]->dirty = false;
+    weiri_states_mark(states, entries[1]);
+    weiri_states_mark(states, entries[3]);
+    weiri_states_put_back(states, taken, 3, 2);
+    weiri_release(taken);
+    assert_int_equal(states->n_dirty, 4);
+    for (size_t i = 0; i < states->n_dirty; i++) {
+        assert_true(states->dirty[i]->dirty);
+        for (size_t j = 0; j < i; j++)
+            assert_ptr_not_equal(states->dirty[i], states->dirty[j]);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_table_is_what_a_model_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_used_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_list_that_is_put_back_is_dirty_again_and_in_one_list, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,9 +312,13 @@ test_every_path_reaches_its_function(void **state)
         { "GET /aggregates/stock/mug/events?order=oldest&after=2&limit=5&states=true",
             "history stock mug after=2 limit=5 oldest=1 states=1" },
         { "GET /aggregates/stock/mug/commands/a%20b", "outcome stock mug a b" }, { "GET /sources/orders.csv", "source orders.csv" },
-        { "GET /events", "events - - 1000" }, { "GET /events?types=A,B&after=0=1&limit=10", "events A,B 0=1 10" },
-        { "GET /views", "views" }, { "GET /types", "types" }, { "GET /info", "info" }, { "GET /health/live", "live" },
-        { "GET /health/ready", "ready" }, { "GET /views/stock/stock?sku=eq.a%26b+c", "table stock.stock n=1 sku=eq.a&b c csv=0" },
+        { "GET /quarantine", "quarantine" }, { "GET /quarantine/stock/a%2Fb", "held stock a/b data=0" },
+        { "GET /quarantine/stock/mug?data=true", "held stock mug data=1" },
+        { "POST /quarantine/stock/mug/release?reason=mended+now", "release stock mug mended now discard=0" },
+        { "POST /quarantine/stock/mug/release?discard=true", "release stock mug  discard=1" }, { "GET /events", "events - - 1000" },
+        { "GET /events?types=A,B&after=0=1&limit=10", "events A,B 0=1 10" }, { "GET /views", "views" }, { "GET /types", "types" },
+        { "GET /info", "info" }, { "GET /health/live", "live" }, { "GET /health/ready", "ready" },
+        { "GET /views/stock/stock?sku=eq.a%26b+c", "table stock.stock n=1 sku=eq.a&b c csv=0" },
         { "GET /views/stock/rebuild", "table stock.rebuild n=0 = csv=0" },
         { "GET /views/stock/queries/running_low?threshold=5&x", "query stock.running_low n=2 threshold=5 csv=0" } };
 

@@ -316,6 +316,7 @@ class Memory(Case):
                 while time.monotonic() < end:
                     time.sleep(0.2)
                     most = tuple(map(max, most, memory(server.process)))
+                    http.get("/health/live")    # a connection that lies idle for a minute is closed
             after, last = metrics(http), memory(server.process)
             lag = after["weir_view_lag_events"]
             logged = after["weir_log_bytes_total"] - before["weir_log_bytes_total"]
