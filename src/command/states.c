@@ -243,11 +243,12 @@ weiri_states_evict(weiri_states *states)
 {
     enum { SPARE = 16, SCARCE = 16 };
     const size_t target = states->limit - states->limit / SPARE;
+    size_t left = 2 * (states->mask + 1); /* the first round takes the marks of use away */
 
     while (states->bytes > target) {
         /* An entry in both lists is counted twice: never fewer may go than it says. */
         size_t bound = states->n_dirty + states->n_running;
-        if (bound >= states->count || (states->count - bound) * SCARCE < states->count)
+        if (bound >= states->count || (states->count - bound) * SCARCE < states->count || left == 0)
             return false;
         weiri_state_entry *entry = states->slots[states->hand].entry;
         if (entry != NULL && !entry->used && !entry->dirty && entry->packed_in <= states->committed) {
@@ -257,6 +258,7 @@ weiri_states_evict(weiri_states *states)
         if (entry != NULL)
             entry->used = false;
         states->hand = (states->hand + 1) & states->mask;
+        left--;
     }
     return true;
 }
