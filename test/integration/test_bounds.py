@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Every bound that can be reached from outside, at its limit and beyond: docs/bounds.md. Figures are printed. WEIR_TEST_STOPPED_S says for how
 many seconds of load a view stands still (20), WEIR_TEST_CONNECTIONS how many connections lie idle (10000)."""
-import ctypes
 import json
 import os
 import pathlib
@@ -15,7 +14,7 @@ import threading
 import time
 import unittest
 
-from weirtest import MODULES, SHOP, TOP, WEIR, Case, Client, Server
+from weirtest import MODULES, SHOP, TOP, WEIR, Case, Server, weir
 
 STOPPED_S = float(os.environ.get("WEIR_TEST_STOPPED_S", "20"))
 CONNECTIONS = int(os.environ.get("WEIR_TEST_CONNECTIONS", "10000"))
@@ -106,6 +105,21 @@ def ask_all(test, server, n, body, path="/commands/testing.v1.Add"):
     for thread in threads:
         thread.join()
     return replies
+
+
+class Page(Case):
+    def test_what_the_page_names_is_there(self):
+        page = (TOP / "docs/bounds.md").read_text()
+        table = [line.split("|") for line in page.splitlines() if line.startswith("| ")]
+        settings = {name for row in table[1:] for name in re.findall(r"`([a-z.]+)`", row[3])}
+        config = weir("config", check=0, cwd=self.tmp).stdout
+        for name in settings:
+            self.assertRegex(config, rf"(?m)^{re.escape(name)}\b")
+        with Server(self.dir) as server:
+            said = metrics(self.client(server))
+        named = set(re.findall(r"`(weir_\w+)`", page))
+        self.assertEqual(named - set(said), set())
+        print(f"docs/bounds.md: {len(table) - 1} bounds, {len(settings)} settings, {len(named)} metrics", flush=True)
 
 
 class Waiters(Case):
