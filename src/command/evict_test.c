@@ -37,7 +37,7 @@ is_state(const MDB_val *key)
 int
 mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags)
 {
-    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
+    int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
     void *found = dlsym(RTLD_NEXT, "mdb_put");
     int every = atomic_load(&puts_fail);
 
@@ -52,7 +52,7 @@ mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags)
 int
 mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data)
 {
-    static int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
+    int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
     void *found = dlsym(RTLD_NEXT, "mdb_get");
 
     memcpy(&real, &found, sizeof real);
