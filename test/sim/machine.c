@@ -75,7 +75,7 @@ sim_end(sim *s)
 
 /* ---- opening -------------------------------------------------------------------------------------------- */
 
-/* A log that does not read ends the opening, and it is tried again. */
+/* A log that does not read, or a checkpoint that can't be written, may end the opening, and it is tried again. */
 static void
 open_commands(sim *s)
 {
@@ -84,9 +84,11 @@ open_commands(sim *s)
 
     for (unsigned left = 3; left > 0; left--) {
         s->log.faults = left > 1 && sim_one_in(s, 6) ? 5 : 0;
+        s->checkpoint_faults = left > 1 && sim_one_in(s, 10);
         status = weiri_commands_open(&s->config, &s->commands, &err);
-        bool faulty = s->log.faults > 0;
+        bool faulty = s->log.faults > 0 || s->checkpoint_faults;
         s->log.faults = 0;
+        s->checkpoint_faults = false;
         if (status == WEIR_OK)
             break;
         if (status != WEIR_IO || !faulty)
@@ -181,8 +183,13 @@ close_commands(sim *s)
 {
     char path[256];
 
-    for (uint32_t p = 0; p < s->partitions; p++)
-        s->counts[SIM_CHECKPOINTS] += s->commands->lanes[p].counted.checkpoints;
+    for (uint32_t p = 0; p < s->partitions; p++) {
+        const weiri_lane *lane = &s->commands->lanes[p];
+        s->counts[SIM_CHECKPOINTS] += lane->counted.checkpoints;
+        s->counts[SIM_EVICTED] += lane->states.evicted;
+        s->counts[SIM_LOADED] += lane->counted.states_loaded;
+        s->counts[SIM_WAITS] += lane->counted.states_waits;
+    }
     weiri_commands_close(s->commands);
     s->commands = NULL;
     path_of(s, "checkpoint/data.mdb", path);

@@ -12,7 +12,7 @@ weir_status __real_weiri_lane_recover(weiri_lane *lane, weir_error *err);
 const weiri_window_entry *__real_weiri_window_find(const weiri_window *window, weiri_id_hash id);
 void __real_weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 bool __real_weiri_lane_checkpoint_step(weiri_lane *lane);
-void __real_weiri_states_mark_all(weiri_states *states);
+void __real_weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken);
 void __real_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command);
 int __real_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
 int __real_mdb_txn_commit(MDB_txn *txn);
@@ -23,7 +23,7 @@ weir_status __wrap_weiri_lane_recover(weiri_lane *lane, weir_error *err);
 const weiri_window_entry *__wrap_weiri_window_find(const weiri_window *window, weiri_id_hash id);
 void __wrap_weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 bool __wrap_weiri_lane_checkpoint_step(weiri_lane *lane);
-void __wrap_weiri_states_mark_all(weiri_states *states);
+void __wrap_weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken);
 void __wrap_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command);
 int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
 int __wrap_mdb_txn_commit(MDB_txn *txn);
@@ -87,10 +87,10 @@ __wrap_weiri_lane_checkpoint_step(weiri_lane *lane)
 }
 
 void
-__wrap_weiri_states_mark_all(weiri_states *states)
+__wrap_weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken)
 {
     if (sim_now->mistake != SIM_CLEAN_STATES)
-        __real_weiri_states_mark_all(states);
+        __real_weiri_states_put_back(states, list, n, taken);
 }
 
 /* ---- both ----------------------------------------------------------------------------------------------- */

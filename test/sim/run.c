@@ -10,7 +10,8 @@ void (*sim_failed)(const char *words);
 const char *const sim_count_names[SIM_COUNTED] = { "steps", "commands sent", "refused", "accepted", "rejected", "repeated", "conflicts",
     "gaps", "quarantined", "key-quarantined", "released", "unknown", "questions", "queries", "behind", "crashes", "deaths in decide",
     "view crashes", "stops", "appends lost", "log failures", "checkpoints", "checkpoint faults", "recovered from a checkpoint",
-    "recovered from nothing", "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults", "logs restored" };
+    "recovered from nothing", "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults", "logs restored",
+    "states evicted", "states loaded", "waits for room" };
 
 /* ---- history -------------------------------------------------------------------------------------------- */
 
@@ -230,6 +231,18 @@ step(sim *s)
     }
 }
 
+/* A lane that waits for room tries its checkpoint again after a while. */
+static bool
+wait_for_room(sim *s)
+{
+    bool waits = false;
+
+    for (uint32_t p = 0; p < s->partitions; p++)
+        waits |= s->commands->lanes[p].waiting;
+    s->monotonic_us += waits ? 1000000 : 0;
+    return waits;
+}
+
 static void
 drain(sim *s)
 {
@@ -237,7 +250,7 @@ drain(sim *s)
 
     /* Twice, with some seconds between: what has failed may wait before it tries again. */
     for (unsigned quiet = 0; quiet < 2; quiet++) {
-        while (sim_turn_all(s))
+        while (sim_turn_all(s) || wait_for_room(s))
             if (++turns == 10000)
                 sim_fail(s, "it does not become quiet");
         s->monotonic_us += 10000000;
@@ -280,6 +293,8 @@ begin(sim *s, uint64_t seed)
         .window = 1 + sim_below(s, SIM_WINDOW_MOST),
         .checkpoint_events = 1 + sim_below(s, 30),
         .checkpoint_slice = 1 + sim_below(s, 100) };
+    if (sim_one_in(s, 2)) /* a table without aggregates takes 16 KB of it; one of them, some 150 bytes */
+        s->config.states_bytes = (uint64_t)s->partitions * ((16 << 10) + 200 + sim_below(s, 1500));
     s->lasting = seed % 16 != 0;
     s->poisonous = sim_one_in(s, 10);
     s->n_submissions = 0;

@@ -49,6 +49,9 @@ typedef enum sim_count {
     SIM_VIEW_FAULTS,
     SIM_READ_FAULTS,
     SIM_RESTORED, /* logs */
+    SIM_EVICTED,
+    SIM_LOADED,
+    SIM_WAITS,
     SIM_COUNTED,
 } sim_count;
 extern const char *const sim_count_names[SIM_COUNTED];
