@@ -146,6 +146,7 @@ class Mistakes(unittest.TestCase):
         self.assert_fails("holds no cluster", "status", self.dir)
         self.assert_fails("holds no cluster", "kill", self.dir / "nowhere")
         self.assert_fails("invalid choice", "allow", self.dir, "weir", "fly", "topic", "t", status=2)
+        self.assert_fails("no version of Kafka", "start", self.dir, "--version", "../4")
         self.assert_fails("--set takes NAME=VALUE", "start", self.dir, "--set", "nothing")
 
     def test_what_a_cluster_is_stays(self):
