@@ -8,17 +8,24 @@
 #include "log/log.h"
 
 typedef struct weiri_embedded_config {
-    const char *dir;        /* the data directory: holds lock, log/, ... ; made if it isn't there and not read_only */
-    const char *module;     /* must equal the log's; NULL, read_only: whatever it is */
-    uint32_t partitions;    /* for a new log; 0: 4. An old log keeps its own; another number given is refused */
-    bool read_only;         /* reads the log of a running engine (or of none) from this process; takes no lock */
+    const char *dir;     /* the data directory: holds lock, log/, ... ; made if it isn't there and not read_only */
+    const char *module;  /* must equal the log's; NULL, read_only: whatever it is */
+    uint32_t partitions; /* for a new log; 0: 4. An old log keeps its own; another number given is refused */
+    uint64_t copy_of; /* the id of a log elsewhere, whose local copy this is: made with that id, refused if it has another. 0: an own log */
+    bool read_only;   /* reads the log of a running engine (or of none) from this process; takes no lock */
     uint64_t reserve_bytes; /* free space that is never touched; 0: 256 MiB */
     const weiri_world *world;
 } weiri_embedded_config;
 
-/* Errors: INVALID (in use: by which pid and command line; another module's; a newer format; another P; not writable),
+/* A local copy holds events and outcomes, and no commands: the end of its commands is its next_command. It is written only by who
+ * gives its id; for reading it is a log like any.
+ * Errors: INVALID (in use: by which pid and command line; another module's; a newer format; another P; not
+ * writable; a copy of another log, a copy where a log is wanted, or the other way),
  * NOT_FOUND (read_only and no log), IO, CORRUPT. Durable: on return everything that can be read is. */
 WEIR_MUST_USE weir_status weiri_embedded_open(const weiri_embedded_config *config, weiri_log **ret_log, weir_error *err);
+
+/* The mark that the last append with one left in a partition of a local copy; empty: none yet. Errors: CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_mark(weiri_log *log, uint32_t partition, weiri_buffer *to, weir_error *err);
 
 typedef struct weiri_verify_report {
     uint64_t batches, records[WEIRI_TOPICS], bytes, damaged;

@@ -77,6 +77,56 @@ weiri_embedded_vector_get(weiri_embedded *e, MDB_txn *txn, uint32_t partition, w
     return WEIR_OK;
 }
 
+static void
+mark_key(uint8_t key[8], uint32_t partition)
+{
+    memcpy(key, "mark", 4);
+    for (int i = 0; i < 4; i++)
+        key[4 + i] = (uint8_t)(partition >> (24 - 8 * i));
+}
+
+int
+weiri_embedded_mark_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_bytes mark)
+{
+    uint8_t key[8], value[4 + WEIRI_MARK_MOST];
+    MDB_val k = { sizeof key, key }, v = { 4 + mark.size, value };
+
+    weiri_assert(e->copy && mark.size <= WEIRI_MARK_MOST);
+    const uint32_t crc = weiri_crc32c(0, mark.data, mark.size);
+    memcpy(value, &crc, sizeof crc);
+    memcpy(value + sizeof crc, mark.data, mark.size);
+    mark_key(key, partition);
+    return mdb_put(txn, e->meta, &k, &v, 0);
+}
+
+weir_status
+weiri_embedded_mark(weiri_log *log, uint32_t partition, weiri_buffer *to, weir_error *err)
+{
+    weiri_embedded *e = (weiri_embedded *)log;
+    weir_status status = WEIR_OK;
+    uint8_t key[8];
+    MDB_val k = { sizeof key, key }, v;
+    MDB_txn *txn;
+    uint32_t crc;
+
+    mark_key(key, partition);
+    weiri_buffer_clear(to);
+    int rc = weiri_embedded_begin_read(e, &txn);
+    if (rc != 0)
+        return weiri_error_set(err, WEIR_IO, "partition %u: reading its mark: %s", partition, mdb_strerror(rc));
+    rc = mdb_get(txn, e->meta, &k, &v);
+    if (rc == 0 && v.mv_size > sizeof crc)
+        weiri_buffer_add(to, (const uint8_t *)v.mv_data + sizeof crc, v.mv_size - sizeof crc);
+    if (rc == 0)
+        memcpy(&crc, v.mv_data, v.mv_size < sizeof crc ? v.mv_size : sizeof crc);
+    if (rc == 0 && (to->size == 0 || crc != weiri_crc32c(0, to->data, to->size)))
+        status = weiri_error_set(err, WEIR_CORRUPT, "partition %u: the mark of the local copy is damaged", partition);
+    else if (rc != 0 && rc != MDB_NOTFOUND)
+        status = weiri_error_set(err, WEIR_IO, "partition %u: reading its mark: %s", partition, mdb_strerror(rc));
+    mdb_txn_abort(txn);
+    return status;
+}
+
 static weir_status
 open_failed(const char *path, bool read_only, int rc, weir_error *err)
 {
@@ -199,16 +249,48 @@ identity_make(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
 
     memcpy(identity.magic, magic, sizeof magic);
     identity.partitions = config->partitions == 0 ? DEFAULT_PARTITIONS : config->partitions;
+    identity.id = config->copy_of;
     while (identity.id == 0)
         e->world->random_bytes(e->world, &identity.id, sizeof identity.id);
     (void)snprintf(identity.module, sizeof identity.module, "%s", config->module);
     identity.crc = weiri_crc32c(0, &identity, offsetof(weiri_embedded_identity, crc));
     v = (MDB_val){ sizeof identity, &identity };
     rc = mdb_put(txn, e->meta, &k, &v, 0);
+    if (rc == 0 && config->copy_of != 0) {
+        k = (MDB_val){ 4, (void *)(uintptr_t) "kind" };
+        v = (MDB_val){ 4, (void *)(uintptr_t) "copy" };
+        rc = mdb_put(txn, e->meta, &k, &v, 0);
+    }
     for (uint32_t p = 0; rc == 0 && p < identity.partitions; p++)
         rc = weiri_embedded_vector_put(e, txn, p, &empty);
     if (rc != 0)
         return weiri_error_set(err, WEIR_IO, "%s: making a new log: %s", e->dir, mdb_strerror(rc));
+    return WEIR_OK;
+}
+
+/* Is it a copy, and may whoever opens it have it? */
+static weir_status
+kind_check(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *txn, uint64_t id, weir_error *err)
+{
+    MDB_val k = { 4, (void *)(uintptr_t) "kind" }, v;
+    int rc = mdb_get(txn, e->meta, &k, &v);
+
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return weiri_error_set(err, WEIR_IO, "%s: reading what kind of log it is: %s", e->dir, mdb_strerror(rc));
+    if (rc == 0 && (v.mv_size != 4 || memcmp(v.mv_data, "copy", 4) != 0))
+        return weiri_error_set(err, WEIR_INVALID, "%s holds a kind of log that this weir doesn't know", e->dir);
+    e->copy = rc == 0;
+    if (e->copy && config->copy_of == 0 && !e->read_only)
+        return weiri_error_set(err, WEIR_INVALID,
+            "%s holds the local copy of a log on Kafka; it can be read, but commands go to that log (setting log=kafka)", e->dir);
+    if (!e->copy && config->copy_of != 0)
+        return weiri_error_set(err, WEIR_INVALID,
+            "%s holds a log of its own, not the local copy of one on Kafka: choose another directory, or bring it there with `weir copy`",
+            e->dir);
+    if (config->copy_of != 0 && config->copy_of != id)
+        return weiri_error_set(err, WEIR_INVALID,
+            "%s holds a copy of log %016llx, and the log on Kafka is %016llx: choose another directory, or remove %s/log to fetch it anew",
+            e->dir, (unsigned long long)id, (unsigned long long)config->copy_of, e->dir);
     return WEIR_OK;
 }
 
@@ -238,6 +320,9 @@ identity_read(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
     if (config->partitions != 0 && found.partitions != config->partitions)
         return weiri_error_set(
             err, WEIR_INVALID, "%s has %u partitions and keeps them; %u were asked for", e->dir, found.partitions, config->partitions);
+    weir_status status = kind_check(e, config, txn, found.id, err);
+    if (status != WEIR_OK)
+        return status;
     weiri_log_identity *identity = &e->log.identity;
     identity->id = found.id;
     identity->partitions = found.partitions;

@@ -64,6 +64,7 @@ typedef struct weiri_embedded {
     const weiri_world *world;
     char *dir;
     bool read_only;
+    bool copy; /* a local copy of a log elsewhere: no commands in it */
     weiri_lockfile lockfile;
     MDB_env *env;
     MDB_env *again;             /* the same file, for reading only: see weiri_embedded_reopen; the committer's, freed at the end */
@@ -95,6 +96,8 @@ WEIR_MUST_USE weir_status weiri_embedded_vector_get(
 /* After a failed write of LMDB's meta page LMDB refuses to read, too: opens the same file anew for reading, where there is no
  * writer any more (the lock keeps others out), and lets readers use that. Thread: the committer. */
 void weiri_embedded_reopen(weiri_embedded *e);
+/* The mark of the append goes with its transaction. Returns an LMDB error code. */
+int weiri_embedded_mark_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_bytes mark);
 /* Publishes; true if anything is further than it was. */
 bool weiri_embedded_publish(weiri_embedded *e, uint32_t partition, const weiri_embedded_vector *vector);
 void weiri_embedded_key_write(uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], weiri_topic topic, uint32_t partition, uint64_t base_offset);
