@@ -118,7 +118,8 @@ typedef struct weiri_shared_metrics {
     uint64_t stale_writer, repeats;   /* records dropped by the reader's rule */
     uint64_t foreign;                 /* records in events and outcomes that no lane wrote */
     uint64_t sending;                 /* commands on their way */
-    uint64_t lag;                     /* records in events and outcomes that the follower has not read yet, as far as is known */
+    uint64_t lag;                     /* offsets of events and outcomes that are not in the copy yet, as far as is known */
+    uint64_t unread;                  /* offsets of commands that served lanes have not been handed yet; stays when a foreign transaction hangs */
     uint32_t served, halted;          /* partitions */
 } weiri_shared_metrics;
 

@@ -69,7 +69,9 @@ flow(weiri_kafka_part *part, rd_kafka_queue_t *queue, uint64_t next)
                 deliver(part, messages[i], &next);
             rd_kafka_message_destroy(messages[i]);
         }
+        atomic_store(&part->unread, weiri_kafka_lag(&part->k->commands, part->k->topics[WEIRI_TOPIC_COMMANDS], part->number, next));
     }
+    atomic_store(&part->unread, 0);
 }
 
 void

@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "log/kafka/internal.h"
 
-enum { TAKE_MOST = 1000, WAITING_MOST = 16 << 20 };
+enum { TAKE_MOST = 1000, WAITING_MOST = 16 << 20, LOOK_US = 1000000, PROBE_MS = 200 };
 
 static void
 wake(rd_kafka_t *rk, void *opaque)
@@ -246,15 +246,50 @@ turn(weiri_kafka_part *part)
     return any || part->reached[0] != '\0';
 }
 
+uint64_t
+weiri_kafka_lag(weiri_kafka_client *client, const char *topic, uint32_t partition, uint64_t next)
+{
+    int64_t low, high;
+
+    if (rd_kafka_get_watermark_offsets(client->rk, topic, (int32_t)partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0)
+        return 0;
+    return (uint64_t)high > next ? (uint64_t)high - next : 0;
+}
+
+/* Once a second: how far behind we are, and whether brokers that went away are back, of which librdkafka doesn't tell. */
+static void
+look_around(weiri_kafka *k)
+{
+    const struct rd_kafka_metadata *metadata;
+
+    for (uint32_t p = 0; p < k->log.identity.partitions; p++) {
+        weiri_kafka_part *part = &k->parts[p];
+        uint64_t lag = 0;
+        for (int s = 0; s < WEIRI_KAFKA_SIDES && part->queues[s] != NULL; s++)
+            lag += weiri_kafka_lag(&k->follower, k->topics[weiri_kafka_topic_of(s)], p, part->rule.joined.next[s]);
+        atomic_store(&part->lag, lag);
+    }
+    if (atomic_load(&k->follower.down) &&
+        rd_kafka_metadata(k->follower.rk, 0, k->followed[0], &metadata, PROBE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(metadata);
+        atomic_store(&k->follower.down, false);
+    }
+}
+
 static void
 run(void *kafka)
 {
     weiri_kafka *k = kafka;
+    int64_t look_at_us = 0;
 
     while (!atomic_load(&k->stopping)) {
         const uint64_t seen = weiri_signal_count(&k->follower_wake);
         bool any = false;
         (void)rd_kafka_poll(k->follower.rk, 0);
+        if (k->world->monotonic_us(k->world) >= look_at_us) {
+            look_around(k);
+            look_at_us = k->world->monotonic_us(k->world) + LOOK_US;
+        }
         for (uint32_t p = 0; p < k->log.identity.partitions; p++)
             any |= turn(&k->parts[p]);
         if (!any)

@@ -69,7 +69,8 @@ typedef struct weiri_kafka_part {
     weiri_kafka_rule rule;
     rd_kafka_queue_t *queues[WEIRI_KAFKA_SIDES]; /* NULL: not reading */
     weiri_append append;
-    _Atomic bool flying;                  /* the append is with the copy */
+    _Atomic bool flying; /* the append is with the copy */
+    _Atomic uint64_t lag, unread;
     char reached[WEIRI_KAFKA_NONCE_SIZE]; /* the nonce of the fence record it stands at; "": none */
     weiri_buffer mark_bytes;
 
@@ -198,8 +199,10 @@ WEIR_MUST_USE weir_status weiri_kafka_check(
 WEIR_MUST_USE weir_status weiri_kafka_start(
     const weiri_kafka_config *config, const weiri_log_identity *identity, weiri_log **ret_log, weir_error *err);
 
-/* message of librdkafka to ours; it borrows. */
+/* A message of librdkafka as ours, which borrows it. */
 void weiri_kafka_message_of(const rd_kafka_message_t *from, weiri_kafka_message *to);
+/* How far `next` is from the end that the last fetch told of; for people, nothing rests on it. */
+uint64_t weiri_kafka_lag(weiri_kafka_client *client, const char *topic, uint32_t partition, uint64_t next);
 static inline weiri_topic
 weiri_kafka_topic_of(int side)
 {

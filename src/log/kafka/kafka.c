@@ -76,6 +76,8 @@ metrics(weiri_log *log, weiri_log_metrics *ret_metrics)
     weiri_lock_take(&k->lock);
     for (uint32_t p = 0; p < k->log.identity.partitions; p++) {
         ret_metrics->shared.served += k->parts[p].writing == WEIRI_KAFKA_SERVING;
+        ret_metrics->shared.lag += atomic_load(&k->parts[p].lag);
+        ret_metrics->shared.unread += atomic_load(&k->parts[p].unread);
         ret_metrics->shared.halted += k->parts[p].halted.status != WEIR_OK;
     }
     weiri_lock_give(&k->lock);

@@ -124,7 +124,7 @@ read_value(const weiri_bytes *fields, const weiri_kafka_message *m, weiri_record
     else if (begins(type, "application/cloudevents+json"))
         flaw(ret_flaw, "CloudEvents in structured mode are not read: send the binary mode, ce_type and the others as headers");
     else if (!begins(type, "application/protobuf") && !begins(type, "application/x-protobuf"))
-        flaw(ret_flaw, "content-type is application/json or application/protobuf, not '%.*s'", type.size > 60 ? 60 : (int)type.size,
+        flaw(ret_flaw, "content-type is application/json or application/protobuf, not '%.*s'", plain(type, 60) ? (int)type.size : 0,
             (const char *)type.data);
     if (m->value.data == NULL)
         flaw(ret_flaw, "it has no value");

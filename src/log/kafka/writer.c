@@ -192,6 +192,10 @@ end_serving(weiri_kafka_part *part, weiri_append *unanswered)
     weiri_kafka_hand_back(part);
     if (lost)
         weiri_kafka_fenced(part);
+    if (atomic_load(&part->copy_failed)) { /* as every write to the disk from now on: others must take over */
+        atomic_store(&k->leaving, true);
+        weiri_signal_raise(&k->member_wake);
+    }
     weiri_lock_take(&k->lock);
     part->writing = WEIRI_KAFKA_NOT_WRITING;
     part->release = false;
