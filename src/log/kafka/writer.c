@@ -216,7 +216,7 @@ claim(weiri_kafka_part *part)
         status = WEIR_CLOSED;
     part->writing = status == WEIR_OK ? WEIRI_KAFKA_SERVING : WEIRI_KAFKA_NOT_WRITING;
     if (status == WEIR_CLOSED)
-        part->with_lanes = part->with_lanes && part->revoking; /* who was told `revoked` releases */
+        part->with_lanes = false; /* whoever hears it holds nothing, told `revoked` or not */
     weiri_lock_give(&k->lock);
     if (status != WEIR_OK) {
         weiri_kafka_drop_producer(part);
