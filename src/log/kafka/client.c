@@ -132,6 +132,8 @@ configure(
         status = set(conf, "transaction.timeout.ms", text, err);
         if (status == WEIR_OK)
             status = set(conf, "message.timeout.ms", text, err);
+        if (status == WEIR_OK) /* librdkafka wants it no longer than the transaction's */
+            status = set(conf, "socket.timeout.ms", text, err);
         if (status == WEIR_OK)
             status = set(conf, "transactional.id", callbacks->transactional_id, err);
     }
