@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "log/kafka/client.h"
 
-enum { WORDS = 512, GROUP_SESSION_MS = 10000, SOCKET_MS = 10000, STEP_MS = 250 };
+enum { WORDS = 512, STEP_MS = 250 };
 
 typedef struct setting {
     const char *name, *value;
@@ -21,8 +21,12 @@ static const setting of_reader[] = { { "isolation.level", "read_committed" }, { 
 static const setting of_member[] = { { "isolation.level", "read_committed" }, { "enable.auto.commit", "false" },
     { "enable.auto.offset.store", "false" }, { "auto.offset.reset", "error" }, { "partition.assignment.strategy", "range" },
     { "session.timeout.ms", "10000" }, { "heartbeat.interval.ms", "1000" }, { NULL, NULL } };
-static const setting of_producers[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "linger.ms", "0" },
+/* A commit flushes: what lingers goes out at once then, in few requests instead of many. */
+static const setting of_writer[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "linger.ms", "50" },
     { "queue.buffering.max.messages", "2000000" }, { "retry.backoff.ms", "20" }, { NULL, NULL } };
+static const setting of_sender[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "linger.ms", "0" },
+    { "queue.buffering.max.messages", "100000" }, { "message.timeout.ms", "30000" }, { "retry.backoff.ms", "20" }, { NULL, NULL } };
+static const setting of_none[] = { { NULL, NULL } };
 
 /* What a promise of weir rests on. */
 static const char *const own[] = { "bootstrap.servers", "metadata.broker.list", "isolation.level", "enable.auto.commit",
@@ -111,9 +115,9 @@ configure(
 {
     static const setting *const of_use[] = { [WEIRI_KAFKA_READER] = of_reader,
         [WEIRI_KAFKA_MEMBER] = of_member,
-        [WEIRI_KAFKA_WRITER] = of_producers,
-        [WEIRI_KAFKA_SENDER] = of_producers,
-        [WEIRI_KAFKA_EVERYTHING] = &of_all[sizeof of_all / sizeof of_all[0] - 1] };
+        [WEIRI_KAFKA_WRITER] = of_writer,
+        [WEIRI_KAFKA_SENDER] = of_sender,
+        [WEIRI_KAFKA_EVERYTHING] = of_none };
     char text[300];
 
     weir_status status = set_all(conf, of_all, err);
@@ -137,8 +141,6 @@ configure(
         if (status == WEIR_OK)
             status = set(conf, "transactional.id", callbacks->transactional_id, err);
     }
-    if (status == WEIR_OK && use == WEIRI_KAFKA_SENDER)
-        status = set(conf, "message.timeout.ms", "30000", err);
     return status;
 }
 

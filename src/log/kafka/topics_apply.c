@@ -43,7 +43,20 @@ create(const weiri_topics_seen *seen, unsigned topic, uint32_t partitions, uint3
     return status;
 }
 
-/* The request that librdkafka has replaces all settings of a topic: those that it has are sent again, and ours over them. */
+/* The need that a setting of the topic doesn't meet; NULL: there is none. */
+static const weiri_topic_need *
+unmet(const weiri_topics_seen *seen, unsigned topic, const char *name)
+{
+    for (size_t i = 0; i < weiri_topic_needs_n; i++) {
+        const weiri_topic_need *need = &weiri_topic_needs[i];
+        if ((unsigned)need->topic == topic && strcmp(need->name, name) == 0)
+            return weiri_topic_needs_met(need, weiri_topic_value(seen->topics[topic].configs, name)) ? NULL : need;
+    }
+    return NULL;
+}
+
+/* The request that librdkafka has replaces all settings of a topic: those that it has are sent again, and what is needed instead of
+ * what doesn't do. A setting is named once. */
 static weir_status
 alter(const weiri_topics_seen *seen, unsigned topic, weir_error *err)
 {
@@ -53,14 +66,12 @@ alter(const weiri_topics_seen *seen, unsigned topic, weir_error *err)
 
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(seen->topics[topic].configs, &n);
     for (size_t i = 0; i < n; i++) {
-        if (rd_kafka_ConfigEntry_source(entries[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG)
-            (void)rd_kafka_ConfigResource_set_config(
-                resource, rd_kafka_ConfigEntry_name(entries[i]), rd_kafka_ConfigEntry_value(entries[i]));
-    }
-    for (size_t i = 0; i < weiri_topic_needs_n; i++) {
-        const weiri_topic_need *need = &weiri_topic_needs[i];
-        if ((unsigned)need->topic == topic && !weiri_topic_needs_met(need, weiri_topic_value(seen->topics[topic].configs, need->name)))
-            (void)rd_kafka_ConfigResource_set_config(resource, need->name, need->value);
+        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
+        const weiri_topic_need *need = unmet(seen, topic, name);
+        if (need != NULL)
+            (void)rd_kafka_ConfigResource_set_config(resource, name, need->value);
+        else if (rd_kafka_ConfigEntry_source(entries[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG)
+            (void)rd_kafka_ConfigResource_set_config(resource, name, rd_kafka_ConfigEntry_value(entries[i]));
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(seen->client->rk);
     rd_kafka_AlterConfigs(seen->client->rk, &resource, 1, NULL, queue);
