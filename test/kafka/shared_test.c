@@ -145,7 +145,7 @@ verify(const char *dir)
     weir_error err;
 
     assert_int_equal(weiri_embedded_open(&config, &log, &err), WEIR_OK);
-    assert_int_equal(weiri_log_verify(log, find_nothing, NULL, &report, &err), WEIR_OK);
+    assert_int_equal(weiri_log_verify(log, find_nothing, NULL, NULL, &report, &err), WEIR_OK);
     weiri_log_close(log);
 }
 

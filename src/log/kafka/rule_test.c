@@ -262,82 +262,91 @@ test_joining_stops_at_ones_own_fence(void **state)
     assert_int_equal(r->rule.joined.incarnation[WEIRI_KAFKA_EVENTS], 2);
 }
 
+/* ---- any cut ---------------------------------------------------------------------------------------------- */
+
+enum { COMMANDS = 400 };
+
+typedef struct message {
+    uint64_t of, source;
+    uint32_t index, events;
+    bool fence;
+} message;
+
+typedef struct history {
+    message all[WEIRI_KAFKA_SIDES][4 * COMMANDS]; /* a message's place is its offset */
+    unsigned n[WEIRI_KAFKA_SIDES], expected;
+    uint64_t random;
+} history;
+
+static uint64_t
+draw(history *h)
+{
+    h->random = weiri_hash64(1, &h->random, sizeof h->random);
+    return h->random;
+}
+
+static void
+make_history(history *h)
+{
+    uint64_t of[WEIRI_KAFKA_SIDES] = { 0 };
+
+    for (uint64_t c = 0; c < COMMANDS; c++) {
+        const uint32_t events = (uint32_t)(draw(h) % 3);
+        for (int s = 0; s < WEIRI_KAFKA_SIDES && c % 50 == 0; s++) {
+            of[s] = h->n[s];
+            h->all[s][h->n[s]++] = (message){ .source = c, .fence = true };
+        }
+        for (uint32_t i = 0; i < events; i++)
+            h->all[0][h->n[0]++] = (message){ .of = of[0], .source = c, .index = i };
+        h->all[1][h->n[1]++] = (message){ .of = of[1], .source = c, .events = events };
+        h->expected += events == 0 ? 1 : events;
+    }
+}
+
+static void
+let_arrive(reading *r, const history *h, int side, unsigned at)
+{
+    const message *m = &h->all[side][at];
+    char nonce[16];
+
+    r->next[side] = at;
+    (void)snprintf(nonce, sizeof nonce, "%llu", (unsigned long long)m->source);
+    if (m->fence)
+        fence_at(r, side, nonce, at);
+    else if (arrive(r, side, m->of, m->source, m->index, m->events) != WEIR_OK)
+        fail_msg("%s", r->err.text);
+}
+
 /* A log of many commands, read in pieces of any size, from any mark that an append left: always the same records. */
 static void
 test_any_cut_gives_the_same_log(void **state)
 {
-    enum { COMMANDS = 400 };
-    uint64_t random = 7, joined = 0, appends = 0;
+    static history h;
+    unsigned at[WEIRI_KAFKA_SIDES] = { 0 }, joined = 0, appends = 0;
     reading *r = begin();
-    struct {
-        int side;
-        uint64_t of, source, offset;
-        uint32_t index, events;
-        bool fence;
-    } all[WEIRI_KAFKA_SIDES][4 * COMMANDS];
-    unsigned n[WEIRI_KAFKA_SIDES] = { 0 }, expected = 0;
-    uint64_t of[WEIRI_KAFKA_SIDES] = { 0 };
 
-    for (uint64_t c = 0; c < COMMANDS; c++) {
-        random = weiri_hash64(1, &random, sizeof random);
-        const uint32_t events = (uint32_t)(random % 3);
-        if (c % 50 == 0) {
-            for (int s = 0; s < 2; s++) {
-                of[s] = n[s];
-                memset(&all[s][n[s]], 0, sizeof all[s][0]);
-                all[s][n[s]].fence = true;
-                all[s][n[s]].source = c;
-                all[s][n[s]].offset = n[s];
-                n[s]++;
-            }
-        }
-        for (uint32_t i = 0; i < events; i++) {
-            all[0][n[0]].fence = false;
-            all[0][n[0]].of = of[0];
-            all[0][n[0]].source = c;
-            all[0][n[0]].index = i;
-            all[0][n[0]].offset = n[0];
-            n[0]++;
-        }
-        all[1][n[1]].fence = false;
-        all[1][n[1]].of = of[1];
-        all[1][n[1]].source = c;
-        all[1][n[1]].events = events;
-        all[1][n[1]].offset = n[1];
-        n[1]++;
-        expected += events == 0 ? 1 : events;
-    }
-    unsigned at[2] = { 0 };
-    while (at[0] < n[0] || at[1] < n[1]) {
+    h = (history){ .random = 7 };
+    make_history(&h);
+    while (at[0] < h.n[0] || at[1] < h.n[1]) {
         bool reached;
-        random = weiri_hash64(1, &random, sizeof random);
-        const int side = (int)(random & 1);
-        for (uint64_t take = random / 2 % 20; take > 0 && at[side] < n[side]; take--, at[side]++) {
-            r->next[side] = all[side][at[side]].offset;
-            if (all[side][at[side]].fence) {
-                char nonce[16];
-                (void)snprintf(nonce, sizeof nonce, "%llu", (unsigned long long)all[side][at[side]].source);
-                fence_at(r, side, nonce, r->next[side]);
-            } else if (arrive(r, side, all[side][at[side]].of, all[side][at[side]].source, all[side][at[side]].index,
-                           side == 1 ? all[side][at[side]].events : 0) != WEIR_OK) {
-                fail_msg("%s", r->err.text);
-            }
-        }
+        const int side = (int)(draw(&h) & 1);
+        for (uint64_t take = h.random / 2 % 20; take > 0 && at[side] < h.n[side]; take--)
+            let_arrive(r, &h, side, at[side]++);
         if (weiri_kafka_rule_join(&r->rule, &r->append, NULL, &reached, &r->err) != WEIR_OK)
             fail_msg("%s", r->err.text);
         joined += r->append.topics[WEIRI_TOPIC_EVENTS].count + r->append.topics[WEIRI_TOPIC_OUTCOMES].count;
         appends++;
         for (unsigned t = 0; t < WEIRI_TOPICS; t++)
             weiri_staged_clear(&r->append.topics[t]);
-        if (random % 11 == 0) { /* another process goes on where the mark stands */
+        if (h.random % 11 == 0) { /* another process goes on where the mark stands */
             const weiri_kafka_mark mark = r->rule.joined;
             weiri_kafka_rule_begin(&r->rule, &mark);
             at[0] = (unsigned)mark.next[0];
             at[1] = (unsigned)mark.next[1];
         }
     }
-    print_message("%llu records of %u in %llu appends\n", (unsigned long long)joined, expected, (unsigned long long)appends);
-    assert_int_equal(joined, expected);
+    print_message("%u records of %u in %u appends\n", joined, h.expected, appends);
+    assert_int_equal(joined, h.expected);
     assert_int_equal(r->rule.joined.last_outcome, COMMANDS - 1);
     assert_int_equal(r->rule.stale + r->rule.repeats + r->rule.foreign, 0);
 }
