@@ -26,8 +26,10 @@ typedef struct weiri_log_lanes {
     void (*given)(void *user, uint32_t partition);
     /* It is to go elsewhere, or was fenced: commands have stopped. Release it when the running append is done; the log waits 5 s. */
     void (*revoked)(void *user, uint32_t partition);
-    /* The end of weiri_log_claim. OK: serve. CLOSED: not ours any more, wait for `given`. Anything else: HALT, a person must look;
-     * err says what is wrong. That a broker is away is no end: the log goes on trying (weiri_log_state says BUSY meanwhile). */
+    /* The end of weiri_log_claim. OK: serve. CLOSED: not ours any more, wait for `given`; nothing is to be released, whether `revoked`
+     * was told or not. Anything else: HALT, a person must look; err says what is wrong. HALT may come of a partition that is served,
+     * too: its commands end below the next one. That a broker is away is no end: the log goes on trying (weiri_log_state says BUSY
+     * meanwhile). */
     void (*claimed)(void *user, uint32_t partition, weir_status status, const weir_error *err);
     /* A command of a served partition, in order: record->source is its offset, record->time_ms the log's append time. `record` is
      * borrowed for the call; with a flaw, what could be read of it. May block for room; false: the lane takes no more, and the

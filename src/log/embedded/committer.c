@@ -85,7 +85,8 @@ put_append(weiri_embedded *e, MDB_txn *txn, const weiri_append *append)
     }
     weiri_assert(append->next_command >= vector->next_command);
     vector->next_command = append->next_command;
-    return weiri_embedded_vector_put(e, txn, append->partition, vector);
+    int rc = append->mark.size > 0 ? weiri_embedded_mark_put(e, txn, append->partition, append->mark) : 0;
+    return rc != 0 ? rc : weiri_embedded_vector_put(e, txn, append->partition, vector);
 }
 
 static void
