@@ -73,9 +73,8 @@ weiri_body_read(const weiri_type *type, weiri_body form, weiri_bytes body, Proto
     case WEIRI_BODY_PROTOBUF:
         break;
     }
-    ProtobufCMessage *message = protobuf_c_message_unpack(type->descriptor, NULL, body.size, body.data);
-    if (message == NULL)
-        return weiri_error_set(err, WEIR_INVALID, "the body is no %s in Protobuf", type->descriptor->name);
-    *ret_message = message;
-    return WEIR_OK;
+    weir_status status = weiri_message_unpack(type->descriptor, body, ret_message);
+    if (status == WEIR_NO_MEMORY)
+        return weiri_error_set(err, status, "no memory for a %s", type->descriptor->name);
+    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, WEIR_INVALID, "the body is no %s in Protobuf", type->descriptor->name);
 }

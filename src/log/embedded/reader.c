@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading: whole batches are copied out of the map in one short transaction, and checked after it has ended, so that no
  * reader pins pages. Nothing at or above the published end is read. Thread: any. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/assert.h"
@@ -48,8 +49,10 @@ missing(weir_error *err, weiri_topic topic, uint32_t partition, uint64_t offset)
 static weir_status
 read_failed(weir_error *err, weiri_topic topic, uint32_t partition, uint64_t offset, int rc)
 {
-    (void)weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
-    return weiri_embedded_where(err, WEIR_IO, topic, partition, offset);
+    weir_status status = rc == ENOMEM ? WEIR_NO_MEMORY : WEIR_IO;
+
+    (void)weiri_error_set(err, status, "reading: %s", mdb_strerror(rc));
+    return weiri_embedded_where(err, status, topic, partition, offset);
 }
 
 int
