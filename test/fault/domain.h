@@ -19,7 +19,7 @@ typedef struct fault_command {
 void fault_command_make(fault_command *command, unsigned i);
 unsigned fault_events_of(int64_t amount); /* how many events it makes */
 
-/* What the workload has heard of one command: written whole, in one write. */
+/* What the workload has heard of one command: written whole, in one write. partition -1: accepted, and no more was said. */
 typedef struct fault_heard {
     uint32_t i, events;
     int32_t status, partition;

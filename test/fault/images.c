@@ -4,22 +4,15 @@
  *                                          ends after FAULTS (1); cuts among the LAST operations only
  *   fault_images directory DIR HEARD COMMANDS VIEWS                        a directory as it is
  * One line a fault, then a line of counts; exit status 1 when there was a fault. Any image: its seed and number, COUNT 1. */
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "check.h"
+#include "child.h"
 #include "disk.h"
 
-enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 20, SECONDS_MOST = 120 };
+enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 20 };
 
 typedef struct image {
     uint64_t number;
@@ -30,6 +23,7 @@ typedef struct image {
 typedef struct run {
     recording recording;
     disk disk;
+    image *now;         /* the one that the child makes */
     fault_heard *heard; /* those of all marks */
     size_t *heard_at;   /* the entry that told of it */
     size_t heard_n, *cuts, cuts_n;
@@ -66,74 +60,42 @@ find_cuts(run *r)
     r->cuts[r->cuts_n++] = n;
 }
 
-static int
-remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about, (void)kind, (void)where;
-    return remove(path);
-}
-
-static void
-remove_tree(const char *dir)
-{
-    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        perror(dir);
-}
-
-static void
-make_directory(const char *dir, const char *name)
-{
-    char path[128];
-
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        perror(path);
-        exit(2);
-    }
-}
-
 /* The child's part: makes the image and looks at it. Every twentieth goes through the engine, half of those with the checkpoints
  * that the cut has left. */
-static bool
-check_image(run *r, image *im)
+static int
+check_image(void *user)
 {
+    run *r = user;
+    image *im = r->now;
     size_t heard = 0;
     bool engine = im->number % ENGINE_EVERY == 0, checkpoints = im->number % (2 * ENGINE_EVERY) == 0;
 
     while (heard < r->heard_n && r->heard_at[heard] < im->cut)
         heard++;
-    const expected e = { r->heard, heard, r->commands };
-    make_directory(r->dir, "log");
+    const expected e = { .heard = r->heard, .heard_n = heard, .commands = r->commands };
+    child_make(r->dir, "log");
     disk_image(&r->disk, "log/", r->dir, &im->chance);
     if (checkpoints) {
-        make_directory(r->dir, "checkpoint");
+        child_make(r->dir, "checkpoint");
         disk_image(&r->disk, "checkpoint/", r->dir, &im->chance);
     }
-    return engine ? check_engine(r->dir, r->views, &e, r->words) : check_log(r->dir, &e, r->words);
+    return engine ? !check_engine(r->dir, r->views, &e, r->words) : !check_log(r->dir, &e, r->words);
 }
 
 static bool
 try_image(run *r, image *im)
 {
-    int status;
+    child_end end;
 
-    if (mkdir(r->dir, 0777) != 0) {
-        perror(r->dir);
-        exit(2);
-    }
+    child_make(r->dir, "");
     r->words[0] = '\0';
-    pid_t child = fork();
-    if (child == 0) {
-        (void)alarm(SECONDS_MOST);
-        _exit(check_image(r, im) ? 0 : 1);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        abort();
-    if (WIFSIGNALED(status))
-        (void)snprintf(r->words, WORDS, "the process was ended by signal %d", WTERMSIG(status));
+    r->now = im;
+    child_run(check_image, r, false, &end);
+    if (!end.ended)
+        (void)snprintf(r->words, WORDS, "the process was ended by signal %d", end.status);
     if (getenv("WEIR_FAULT_KEEP") == NULL)
-        remove_tree(r->dir);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        child_remove(r->dir);
+    return end.ended && end.status == 0;
 }
 
 static int
@@ -183,7 +145,7 @@ run_directory(char **argv)
     static fault_heard heard[65536];
     char words[WORDS] = "";
     FILE *file = fopen(argv[3], "rb");
-    expected e = { heard, 0, (unsigned)strtoul(argv[4], NULL, 10) };
+    expected e = { .heard = heard, .commands = (unsigned)strtoul(argv[4], NULL, 10) };
 
     if (file != NULL) {
         e.heard_n = fread(heard, sizeof *heard, sizeof heard / sizeof *heard, file);
@@ -217,10 +179,8 @@ main(int argc, char **argv)
     r.commands = (unsigned)strtoul(argv[3], NULL, 10);
     r.views = argv[4];
     r.seed = strtoull(argv[5], NULL, 10);
-    r.words = mmap(NULL, WORDS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (r.words == MAP_FAILED)
-        return 2;
-    (void)snprintf(r.dir, sizeof r.dir, "%s/weir-fault-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
+    r.words = child_shared(WORDS);
+    child_directory(r.dir, sizeof r.dir);
     find_cuts(&r);
     if (argc > 9)
         keep_last(&r, strtoul(argv[9], NULL, 10));

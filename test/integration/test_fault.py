@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Power and failing disks. A workload is recorded below a shim (test/fault/shim.c); images of what the disk may hold after a power cut are
 made from the recording, and each is opened, verified and compared with what was acknowledged. Then every write and every sync of a smaller
-workload fails once, and power goes soon after. WEIR_TEST_IMAGES says how many images (10000), WEIR_TEST_SEED which."""
+workload fails once, and power goes soon after. Then memory fails, an allocation at a time. WEIR_TEST_IMAGES says how many images (10000), WEIR_TEST_SEED which."""
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -19,7 +20,7 @@ FAULT = BUILD / "test/fault"
 VIEWS = TOP / "test/fault/views"
 IMAGES = int(os.environ.get("WEIR_TEST_IMAGES", "10000"))
 SEED = int(os.environ.get("WEIR_TEST_SEED", random.randrange(1 << 30)))
-COMMANDS, FEW_COMMANDS = 2000, 200
+COMMANDS, FEW_COMMANDS, ALLOCATIONS = 2000, 200, 2000
 SECONDS_MOST = 60
 JOBS = min(4, os.cpu_count() or 1)
 
@@ -111,6 +112,25 @@ class Fault(unittest.TestCase):
             self.assertGreater(ended, 20)
             self.assertFalse([name for name in borne if name == "log/data.mdb"], "a log's failed write or sync is the last")
 
+    def test_every_sampled_allocation_failing(self):
+        """The n-th allocation after opening fails, and for some samples the eight behind it too."""
+        for samples, in_a_row in ((ALLOCATIONS, 1), (ALLOCATIONS // 10, 8)):
+            began = time.monotonic()
+            each = -(-samples // JOBS)
+            environment = {**os.environ, "LD_PRELOAD": str(FAULT / "fault_shim.so")}
+            runs = [subprocess.Popen([FAULT / "fault_allocations", VIEWS, str(SEED), str(samples), str(i * each), str(min(each, samples - i * each)),
+                                      str(in_a_row)], stdout=subprocess.PIPE, text=True, env=environment) for i in range(JOBS)]
+            lines = [line for run in runs for line in run.communicate()[0].splitlines()]
+            counts = collections.Counter()
+            for line in lines:
+                if match := re.match(r"(\d+) (.*)$", line):
+                    counts[match[2]] += int(match[1])
+            about = max((line for line in lines if line.startswith("about ")), default="no end", key=len)
+            print(f"seed {SEED}: {about}; {samples} sampled, {in_a_row} failing in a row: "
+                  + ", ".join(f"{n} {words}" for words, n in counts.items()) + f"; {time.monotonic() - began:.0f} s", flush=True)
+            self.assertEqual([line for line in lines if line.startswith(("seed ", "without "))], [])
+            self.assertEqual(sum(counts.values()), samples)
+            self.assertGreater(counts["a request was refused or asked again"], samples // 10)
 
 
 if __name__ == "__main__":
