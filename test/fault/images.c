@@ -12,7 +12,7 @@
 #include "child.h"
 #include "disk.h"
 
-enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 20 };
+enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 30 };
 
 typedef struct image {
     uint64_t number;
@@ -26,7 +26,7 @@ typedef struct run {
     image *now;         /* the one that the child makes */
     fault_heard *heard; /* those of all marks */
     size_t *heard_at;   /* the entry that told of it */
-    size_t heard_n, *cuts, cuts_n;
+    size_t heard_n, *cuts, cuts_n, last;
     unsigned commands;
     const char *views;
     uint64_t seed;
@@ -34,11 +34,18 @@ typedef struct run {
     char *words; /* shared with the child */
 } run;
 
+static bool
+begins(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* What the workload has heard, and where power may go: anywhere but in what is done to views, which few images have. */
 static void
 find_cuts(run *r)
 {
     size_t n = r->recording.n;
-    bool below_log[DISK_FILES_MOST] = { false };
+    bool of_view[DISK_NUMBERS_MOST] = { false };
 
     r->heard = calloc(n + 1, sizeof *r->heard);
     r->heard_at = calloc(n + 1, sizeof *r->heard_at);
@@ -47,38 +54,66 @@ find_cuts(run *r)
         abort();
     for (size_t i = 0; i < n; i++) {
         const fault_entry *entry = r->recording.entries[i];
-        if (entry->op == FAULT_FILE && entry->file < DISK_FILES_MOST && entry->size > 4 &&
-            (memcmp(recording_bytes(entry), "log/", 4) == 0 || memcmp(recording_bytes(entry), "chec", 4) == 0))
-            below_log[entry->file] = true;
+        if (entry->file >= DISK_NUMBERS_MOST)
+            abort();
+        if (entry->op == FAULT_FILE)
+            of_view[entry->file] = begins(recording_bytes(entry), "views");
         if (entry->op == FAULT_MARK && entry->size == sizeof *r->heard) {
             memcpy(&r->heard[r->heard_n], recording_bytes(entry), sizeof *r->heard);
             r->heard_at[r->heard_n++] = i;
         }
-        if (entry->op == FAULT_MARK || (entry->file < DISK_FILES_MOST && below_log[entry->file]))
+        if (entry->op == FAULT_MARK || !of_view[entry->file])
             r->cuts[r->cuts_n++] = i;
     }
     r->cuts[r->cuts_n++] = n;
 }
 
-/* The child's part: makes the image and looks at it. Every twentieth goes through the engine, half of those with the checkpoints
- * that the cut has left. */
+static bool
+is_of_log(const char *name)
+{
+    return begins(name, "log") || begins(name, "lock") || begins(name, "attempts");
+}
+
+static bool
+is_no_view(const char *name)
+{
+    return !begins(name, "views");
+}
+
+static bool
+is_no_checkpoint(const char *name)
+{
+    return !begins(name, "checkpoint");
+}
+
+static bool
+is_anything(const char *name)
+{
+    (void)name;
+    return true;
+}
+
+/* Every twentieth goes through the engine, with or without the checkpoints and the views that the cut has left. */
+static bool (*wanted_in(uint64_t number))(const char *name)
+{
+    static bool (*const with[])(const char *name) = { is_anything, is_no_view, is_no_checkpoint, is_of_log };
+
+    return number % ENGINE_EVERY == 0 ? with[number / ENGINE_EVERY % 4] : is_of_log;
+}
+
+/* The child's part: makes the image and looks at it. */
 static int
 check_image(void *user)
 {
     run *r = user;
     image *im = r->now;
     size_t heard = 0;
-    bool engine = im->number % ENGINE_EVERY == 0, checkpoints = im->number % (2 * ENGINE_EVERY) == 0;
+    bool engine = im->number % ENGINE_EVERY == 0;
 
     while (heard < r->heard_n && r->heard_at[heard] < im->cut)
         heard++;
     const expected e = { .heard = r->heard, .heard_n = heard, .commands = r->commands };
-    child_make(r->dir, "log");
-    disk_image(&r->disk, "log/", r->dir, &im->chance);
-    if (checkpoints) {
-        child_make(r->dir, "checkpoint");
-        disk_image(&r->disk, "checkpoint/", r->dir, &im->chance);
-    }
+    disk_image(&r->disk, wanted_in(im->number), r->dir, &im->chance);
     return engine ? !check_engine(r->dir, r->views, &e, r->words) : !check_log(r->dir, &e, r->words);
 }
 
@@ -108,6 +143,17 @@ by_cut(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* One in 16 while the log is being made, which is short and all its own. */
+static size_t
+choose_cut(const run *r, image *im)
+{
+    size_t cuts = chance_below(&im->chance, 16) == 0 && r->cuts_n > MAKING ? MAKING : r->cuts_n;
+
+    if (r->last == 0 && wanted_in(im->number)("views"))
+        return chance_below(&im->chance, r->recording.n + 1);
+    return r->cuts[chance_below(&im->chance, cuts)];
+}
+
 static int
 run_images(run *r, uint64_t from, uint64_t count, uint64_t faults_most)
 {
@@ -118,9 +164,7 @@ run_images(run *r, uint64_t from, uint64_t count, uint64_t faults_most)
         abort();
     for (uint64_t i = 0; i < count; i++) {
         all[i] = (image){ .number = from + i, .chance = { r->seed * UINT64_C(0x2545f4914f6cdd1d) + from + i } };
-        /* One in 16 while the log is being made, which is short and all its own. */
-        size_t cuts = chance_below(&all[i].chance, 16) == 0 && r->cuts_n > MAKING ? MAKING : r->cuts_n;
-        all[i].cut = r->cuts[chance_below(&all[i].chance, cuts)];
+        all[i].cut = choose_cut(r, &all[i]);
     }
     qsort(all, count, sizeof *all, by_cut); /* so that the recording is played once */
     r->disk.recording = &r->recording;
@@ -160,6 +204,7 @@ run_directory(char **argv)
 static void
 keep_last(run *r, size_t n)
 {
+    r->last = n;
     if (n < r->cuts_n) {
         memmove(r->cuts, r->cuts + r->cuts_n - n, n * sizeof *r->cuts);
         r->cuts_n = n;

@@ -33,12 +33,13 @@ class Fault(unittest.TestCase):
     def tearDown(self):
         shutil.rmtree(self.tmp)
 
-    def workload(self, commands, directory=None, heard=None, **shim):
+    def workload(self, commands, directory=None, heard=None, views="", program="fault_workload", more=(), **shim):
         """Runs it under the shim. Returns (exit status, stdout, stderr)."""
         directory, heard = directory or self.dir, heard or self.heard
         environment = {**os.environ, "LD_PRELOAD": str(FAULT / "fault_shim.so"), "WEIR_FAULT_DIR": str(directory),
                        "WEIR_FAULT_MARKS": str(heard), **{f"WEIR_FAULT_{name}": str(value) for name, value in shim.items()}}
-        run = subprocess.run([FAULT / "fault_workload", directory, heard, str(commands)], env=environment, capture_output=True, text=True,
+        first, last = commands if isinstance(commands, tuple) else (0, commands)
+        run = subprocess.run([FAULT / program, directory, heard, views, str(first), str(last), *more], env=environment, capture_output=True, text=True,
                              timeout=SECONDS_MOST)
         return run.returncode, run.stdout.strip(), run.stderr.strip()
 
@@ -58,12 +59,12 @@ class Fault(unittest.TestCase):
         return found
 
     def test_power_cuts_lose_nothing(self):
-        status, said, _ = self.workload(COMMANDS, RECORD=self.record)
+        status, said, _ = self.workload(COMMANDS, views=VIEWS, RECORD=self.record)
         self.assertEqual((status, said), (0, "all answered"))
         self.assertEqual(self.check_images(IMAGES, 5), [], "\n(any one again: fault_images images RECORDING ... SEED NUMBER 1)")
 
     def test_without_syncs_the_same_check_fails(self):
-        status, said, _ = self.workload(COMMANDS, RECORD=self.record, NOSYNC=1)
+        status, said, _ = self.workload(COMMANDS, views=VIEWS, RECORD=self.record, NOSYNC=1)
         self.assertEqual((status, said), (0, "all answered"))
         found = self.check_images(400, 400)
         lost = [line for line in found if "was acknowledged and is not there" in line]
