@@ -25,5 +25,6 @@ typedef struct fault_heard {
     int32_t status, partition;
     uint64_t version, source;
 } fault_heard;
+_Static_assert(sizeof(fault_heard) == 32, "test_fault.py counts by size");
 
 #endif

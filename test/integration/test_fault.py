@@ -22,6 +22,7 @@ IMAGES = int(os.environ.get("WEIR_TEST_IMAGES", "10000"))
 SEED = int(os.environ.get("WEIR_TEST_SEED", random.randrange(1 << 30)))
 COMMANDS, FEW_COMMANDS, ALLOCATIONS = 2000, 200, 2000
 SECONDS_MOST = 60
+HEARD_SIZE = 32
 JOBS = min(4, os.cpu_count() or 1)
 
 
@@ -112,6 +113,67 @@ class Fault(unittest.TestCase):
                   f"and could bear {sorted(borne)}; {time.monotonic() - began:.0f} s", flush=True)
             self.assertGreater(ended, 20)
             self.assertFalse([name for name in borne if name == "log/data.mdb"], "a log's failed write or sync is the last")
+
+    def goes_on(self, program, kind, n):
+        """The n-th operation on the log fails, and whoever sends goes on. Returns how many commands it has heard of, and the faults that there
+        are in the directory and in images of it, "" for none; None when there was no n-th."""
+        place = self.tmp / f"{program}-{kind}-{n}"
+        place.mkdir()
+        _, _, errors = self.workload(FEW_COMMANDS, place / "data", place / "heard", program=program, more=("on",),
+                                     FAIL=f"{kind}:{n}:EIO:log/", RECORD=place / "record")
+        if not errors:
+            return None
+        heard = (place / "heard").stat().st_size // HEARD_SIZE
+        runs = [subprocess.run([FAULT / "fault_images", *arguments], capture_output=True, text=True, timeout=SECONDS_MOST)
+                for arguments in (("directory", place / "data", place / "heard", str(FEW_COMMANDS), VIEWS),
+                                  ("images", place / "record", str(FEW_COMMANDS), VIEWS, str(SEED), "1", "4", "4", "8"))]
+        shutil.rmtree(place)
+        return heard, "".join(run.stdout.splitlines()[0] + "\n" for run in runs if run.returncode != 0)
+
+    def test_going_on_after_a_failure_is_caught(self):
+        """On the engine, and on one that has the mistake: no FAILED latch."""
+        for kind in ("sync", "write", "meta"):
+            found = {}
+            for program in ("fault_workload", "fault_workload_going_on"):
+                with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+                    results = [result for result in pool.map(lambda n: self.goes_on(program, kind, n), range(8, 80, 6)) if result]
+                faulty = [words for _, words in results if words]
+                found[program] = faulty
+                print(f"{kind} of the log fails and the sender goes on, {program}: {len(results)} runs, {sum(heard for heard, _ in results)} "
+                      f"acknowledged, {len(faulty)} faulty{': ' + faulty[0].splitlines()[0] if faulty else ''}", flush=True)
+                self.assertGreater(len(results), 8)
+            self.assertEqual(found["fault_workload"], [])
+            # After a failed write of its meta page LMDB itself goes on with nothing.
+            if kind != "meta":
+                self.assertGreater(len(found["fault_workload_going_on"]), 6, "the mistake is not caught")
+
+    def killed_in_meta(self, program, n):
+        """The process is killed inside the n-th write of LMDB's meta page; the next one tells what became of the commands; then power goes."""
+        place = self.tmp / f"{program}-{n}"
+        place.mkdir()
+        status, _, _ = self.workload(FEW_COMMANDS, place / "data", place / "heard", FAIL=f"meta:{n}:KILL:log/", RECORD=place / "record")
+        self.assertEqual(status, -9)
+        before = (place / "heard").stat().st_size
+        status, said, errors = self.workload(FEW_COMMANDS, place / "data", place / "heard", program=program, RECORD=place / "record")
+        self.assertEqual((status, said), (0, "all answered"), errors)
+        told = ((place / "heard").stat().st_size - before) // HEARD_SIZE
+        run = subprocess.run([FAULT / "fault_images", "images", place / "record", str(FEW_COMMANDS), VIEWS, str(SEED), "1", "12", "12", "1"],
+                             capture_output=True, text=True, timeout=SECONDS_MOST)
+        shutil.rmtree(place)
+        return told, run.stdout.splitlines()[0] if run.returncode != 0 else ""
+
+    def test_answering_from_what_was_not_synced_is_caught(self):
+        """On the engine, and on one that has the mistake: opening doesn't sync before it reads."""
+        for program in ("fault_asking", "fault_asking_unsynced"):
+            with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+                results = list(pool.map(lambda n: self.killed_in_meta(program, n), range(4, 52, 4)))
+            faulty = [words for _, words in results if words]
+            print(f"killed in the write of a meta page, asked, power cut, {program}: {len(results)} runs, {sum(told for told, _ in results)} outcomes "
+                  f"told, {len(faulty)} faulty{': ' + faulty[0] if faulty else ''}", flush=True)
+            if program == "fault_asking":
+                self.assertEqual(faulty, [])
+            else:
+                self.assertGreater(len(faulty), 6, "the mistake is not caught")
 
     def test_every_sampled_allocation_failing(self):
         """The n-th allocation after opening fails, and for some samples the eight behind it too."""
