@@ -3,6 +3,7 @@
  * loading uses read transactions of its own. A claim (guarded by the lock) keeps two lanes from writing at once. */
 #include "command/checkpoint.h"
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mailbox.h"
 #include "base/memory.h"
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { LOCK_ROOM = 16 << 10 }; /* of LMDB's table of readers, 126 of 64 bytes and what stands before them: it is mapped */
 
 struct weiri_checkpoints {
     weiri_log *log;
@@ -123,6 +126,10 @@ weiri_checkpoints_open(const char *dir, weiri_log *log, uint64_t fingerprint, we
     (void)snprintf(path, sizeof path, "%s/checkpoint", dir);
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return weiri_error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
+    (void)snprintf(file, sizeof file, "%s/lock.mdb", path);
+    weir_status status = weiri_file_allocate(file, LOCK_ROOM, err);
+    if (status != WEIR_OK)
+        return status;
     weiri_checkpoints *c = weiri_allocate(sizeof *c);
     c->log = log;
     c->fingerprint = fingerprint;

@@ -68,6 +68,8 @@ void weiri_call_end(weiri_call *call);
 /* Claims, answers with the error and ends. code may be "". */
 void weiri_call_fail(weiri_call *call, const char *code, const weir_error *err);
 void weiri_call_fail_at_once(weiri_call *call, const char *code, const weir_error *err); /* of a call not yet begun: frees it */
+/* Claims, answers and ends: its lane takes no questions. That the log has failed is BUSY, "not-ready". */
+void weiri_call_not_taken(weiri_call *call, weir_error *err);
 void weiri_call_no_memory(weiri_reply_fn *done, void *user); /* answers a request that got no call for want of memory */
 
 /* ---- commands ------------------------------------------------------------------------------------------ */
