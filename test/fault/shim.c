@@ -6,7 +6,8 @@
  *   WEIR_FAULT_RECORD=FILE    where to record: recording.h. What is there stays: the process follows the ones before it
  *   WEIR_FAULT_MARKS=FILE     writes to this file are marks: recorded with their bytes, never failed
  *   WEIR_FAULT_NOSYNC=1       syncs do nothing and say that they have
- *   WEIR_FAULT_FULL=FILE      while there is such a file, the disk is full: nothing grows, nothing new is made
+ *   WEIR_FAULT_FULL=FILE[:PART]  while there is such a file, no room is told of; when it isn't empty, there is none: nothing grows, nothing
+ *                             new is made. With PART that is so for files alone whose name begins so
  *   WEIR_FAULT_FAIL=KIND:N:ERROR[:PART]  the N-th (from 1) `write`, `meta` (a write through an O_DSYNC descriptor, as LMDB's of its meta
  *                             page; a write, too), `sync` or `name` (making, removing and renaming) fails, once, with EIO or ENOSPC; or,
  *                             with KILL, the process ends in it by SIGKILL: the kernel has done it, the disk has not. With PART only
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILES_MOST = 256, PATH_ROOM = 4096 };
@@ -25,6 +27,7 @@ enum { FILES_MOST = 256, PATH_ROOM = 4096 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
 static bool ready, nosync, kills, dying;
 static char dir[PATH_ROOM], marks[PATH_ROOM], full[PATH_ROOM], fail_part[64];
+static const char *full_part = "";
 static int record = -1;
 static char *files[FILES_MOST];
 static unsigned files_n, fail_kind;
@@ -75,6 +78,7 @@ static void
 read_settings(void)
 {
     const char *value = getenv("WEIR_FAULT_DIR");
+    char *part;
 
     ready = true;
     if (value == NULL)
@@ -82,6 +86,10 @@ read_settings(void)
     (void)snprintf(dir, sizeof dir, "%s/", value);
     copy_setting("WEIR_FAULT_MARKS", marks);
     copy_setting("WEIR_FAULT_FULL", full);
+    if ((part = strchr(full, ':')) != NULL) {
+        *part = '\0';
+        full_part = part + 1;
+    }
     nosync = getenv("WEIR_FAULT_NOSYNC") != NULL;
     if ((value = getenv("WEIR_FAULT_FAIL")) != NULL)
         read_failure(value);
@@ -211,9 +219,13 @@ shim_die(void)
 }
 
 bool
-shim_is_full(int file)
+shim_is_full(int file, bool told)
 {
-    if (file < 0 || full[0] == '\0' || access(full, F_OK) != 0)
+    struct stat about;
+
+    if (file < 0 || full[0] == '\0' || strncmp(files[file], full_part, strlen(full_part)) != 0 || stat(full, &about) != 0)
+        return false;
+    if (about.st_size == 0 && !told)
         return false;
     errno = ENOSPC;
     return true;

@@ -37,8 +37,8 @@ bool shim_fails(fault_kind kind, int file);
 /* True when the operation that was just counted is the process's last: do it, note it as not finished, and call shim_die. */
 bool shim_dies(void);
 _Noreturn void shim_die(void);
-/* The disk is full: an operation that needs room fails with ENOSPC, which is set. */
-bool shim_is_full(int file);
+/* The disk is full, or said to be (`told`): an operation that needs room fails with ENOSPC, which is set. */
+bool shim_is_full(int file, bool told);
 ssize_t shim_real_writev(int fd, const struct iovec *pieces, int n);
 
 #endif

@@ -124,7 +124,7 @@ write_fails(int fd, int file, uint64_t at, size_t size)
 
     if (file < 0)
         return false;
-    if (fstat(fd, &about) == 0 && at + size > (uint64_t)about.st_size && shim_is_full(file))
+    if (fstat(fd, &about) == 0 && at + size > (uint64_t)about.st_size && shim_is_full(file, false))
         return true;
     bool meta = flags_of(fd) != 0 && shim_fails(KIND_META, file);
     return shim_fails(KIND_WRITE, file) || meta;
@@ -366,7 +366,7 @@ grow_fails(int fd, int file, off_t end)
 
     if (file < 0 || fstat(fd, &about) != 0)
         return false;
-    return (end > about.st_size && shim_is_full(file)) || shim_fails(KIND_WRITE, file);
+    return (end > about.st_size && shim_is_full(file, false)) || shim_fails(KIND_WRITE, file);
 }
 
 static void

@@ -21,7 +21,7 @@ open_path(open_fn *real, const char *path, int flags, mode_t mode)
     shim_lock();
     bool makes = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
     int file = makes || (flags & O_TRUNC) != 0 ? shim_number_of(path) : -1;
-    if (file < 0 || !makes || (!shim_is_full(file) && !shim_fails(KIND_NAME, file))) {
+    if (file < 0 || !makes || (!shim_is_full(file, false) && !shim_fails(KIND_NAME, file))) {
         fd = real(path, flags, mode);
         if (fd >= 0 && file >= 0 && makes)
             shim_note(FAULT_MAKE, 0, file, 0, NULL, 0);
@@ -71,7 +71,7 @@ mkdir(const char *path, mode_t mode)
     shim_lock();
     int file = shim_number_of(path);
     bool makes = file >= 0 && access(path, F_OK) != 0;
-    if (!makes || (!shim_is_full(file) && !shim_fails(KIND_NAME, file))) {
+    if (!makes || (!shim_is_full(file, false) && !shim_fails(KIND_NAME, file))) {
         rc = real(path, mode);
         if (makes && rc == 0)
             shim_note(FAULT_MAKE, FAULT_DIRECTORY, file, 0, NULL, 0);
@@ -150,7 +150,7 @@ shim_statvfs(const char *path, struct statvfs *about)
     int rc = real(path, about);
 
     shim_lock();
-    if (rc == 0 && shim_is_full(shim_number_of(path)))
+    if (rc == 0 && shim_is_full(shim_number_of(path), true))
         about->f_bfree = about->f_bavail = 0;
     shim_unlock();
     return rc;
