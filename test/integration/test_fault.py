@@ -23,7 +23,14 @@ SEED = int(os.environ.get("WEIR_TEST_SEED", random.randrange(1 << 30)))
 COMMANDS, FEW_COMMANDS, ALLOCATIONS = 2000, 200, 2000
 SECONDS_MOST = 60
 HEARD_SIZE = 32
+LAST = 8 # operations among which power goes
 JOBS = min(4, os.cpu_count() or 1)
+
+
+def line_again(line, in_a_row):
+    """The command that takes the sample of this line once more."""
+    match = re.match(r"seed (\d+) sample (\d+) of (\d+)", line)
+    return f"LD_PRELOAD={FAULT}/fault_shim.so WEIR_FAULT_TRACE=1 {FAULT}/fault_allocations {VIEWS} {match[1]} {match[3]} {match[2]} 1 {in_a_row}" if match else ""
 
 
 class Fault(unittest.TestCase):
@@ -44,6 +51,16 @@ class Fault(unittest.TestCase):
                              timeout=SECONDS_MOST)
         return run.returncode, run.stdout.strip(), run.stderr.strip()
 
+    def keep(self, record, lines, commands, last=0):
+        """Keeps the recording that images with these lines of faults were made from. Returns the lines, each with the command that makes its
+        image again."""
+        if not lines:
+            return []
+        kept = pathlib.Path(tempfile.mkdtemp(prefix="weir-fault-kept-")) / "record"
+        shutil.copy(record, kept)
+        return [f"{line}\n    again: {FAULT}/fault_images images {kept} {commands} {VIEWS} {match[1]} {match[2]} 1 1{f' {last}' if last else ''}"
+                for line in lines if (match := re.match(r"seed (\d+) image (\d+) ", line))]
+
     def images(self, start, count, faults):
         return subprocess.Popen([FAULT / "fault_images", "images", self.record, str(COMMANDS), VIEWS, str(SEED), str(start), str(count), str(faults)],
                                 stdout=subprocess.PIPE, text=True)
@@ -62,7 +79,8 @@ class Fault(unittest.TestCase):
     def test_power_cuts_lose_nothing(self):
         status, said, _ = self.workload(COMMANDS, views=VIEWS, RECORD=self.record)
         self.assertEqual((status, said), (0, "all answered"))
-        self.assertEqual(self.check_images(IMAGES, 5), [], "\n(any one again: fault_images images RECORDING ... SEED NUMBER 1)")
+        found = self.keep(self.record, self.check_images(IMAGES, 5), COMMANDS)
+        self.assertFalse(found, "\n" + "\n".join(found))
 
     def test_without_syncs_the_same_check_fails(self):
         status, said, _ = self.workload(COMMANDS, views=VIEWS, RECORD=self.record, NOSYNC=1)
@@ -82,16 +100,24 @@ class Fault(unittest.TestCase):
         if errors:
             self.assertIn(status, (0, 3), what)
             self.assertTrue(status == 0 or re.search(r"(io|timeout|busy): .*: (Input/output error|No space left on device)", said), what)
-            self.check("directory", place / "data", place / "heard", str(FEW_COMMANDS), VIEWS, what=what)
-            self.check("images", place / "record", str(FEW_COMMANDS), VIEWS, str(SEED), "1", "3", "1", "8", what=what + "\nthen power goes")
+            self.check(place, what)
         else:
             self.assertEqual(status, 0, what)
         shutil.rmtree(place)
         return (status == 3, errors.rsplit(" ", 1)[-1]) if errors else None
 
-    def check(self, *arguments, what):
-        run = subprocess.run([FAULT / "fault_images", *arguments], capture_output=True, text=True, timeout=SECONDS_MOST)
-        self.assertEqual(run.returncode, 0, f"{what}: {run.stdout}{run.stderr}")
+    def fault_images(self, *arguments):
+        """Returns its lines, none if there was no fault."""
+        run = subprocess.run([FAULT / "fault_images", *map(str, arguments)], capture_output=True, text=True, timeout=SECONDS_MOST)
+        return (run.stdout + run.stderr).splitlines() if run.returncode != 0 else []
+
+    def check(self, place, what, images=3):
+        """The directory as it is, then as power may leave it while one of the last operations is under way."""
+        found = self.fault_images("directory", place / "data", place / "heard", FEW_COMMANDS, VIEWS)
+        self.assertFalse(found, what)
+        found = self.keep(place / "record", self.fault_images("images", place / "record", FEW_COMMANDS, VIEWS, SEED, 1, images, images, LAST), FEW_COMMANDS,
+                          LAST)
+        self.assertFalse(found, f"{what}\nthen power goes:\n" + "\n".join(found))
 
     def every(self, kind, error):
         """Fails the n-th, for every n that there is. Returns how many the engine has ended at, and the files whose failure it could bear."""
@@ -124,11 +150,11 @@ class Fault(unittest.TestCase):
         if not errors:
             return None
         heard = (place / "heard").stat().st_size // HEARD_SIZE
-        runs = [subprocess.run([FAULT / "fault_images", *arguments], capture_output=True, text=True, timeout=SECONDS_MOST)
-                for arguments in (("directory", place / "data", place / "heard", str(FEW_COMMANDS), VIEWS),
-                                  ("images", place / "record", str(FEW_COMMANDS), VIEWS, str(SEED), "1", "4", "4", "8"))]
+        faults = self.fault_images("directory", place / "data", place / "heard", FEW_COMMANDS, VIEWS)[:1]
+        images = self.fault_images("images", place / "record", FEW_COMMANDS, VIEWS, SEED, 1, 4, 4, LAST)
+        faults += self.keep(place / "record", images, FEW_COMMANDS, LAST) if program == "fault_workload" else images[:1]
         shutil.rmtree(place)
-        return heard, "".join(run.stdout.splitlines()[0] + "\n" for run in runs if run.returncode != 0)
+        return heard, "\n".join(faults)
 
     def test_going_on_after_a_failure_is_caught(self):
         """On the engine, and on one that has the mistake: no FAILED latch."""
@@ -157,10 +183,10 @@ class Fault(unittest.TestCase):
         status, said, errors = self.workload(FEW_COMMANDS, place / "data", place / "heard", program=program, RECORD=place / "record")
         self.assertEqual((status, said), (0, "all answered"), errors)
         told = ((place / "heard").stat().st_size - before) // HEARD_SIZE
-        run = subprocess.run([FAULT / "fault_images", "images", place / "record", str(FEW_COMMANDS), VIEWS, str(SEED), "1", "12", "12", "1"],
-                             capture_output=True, text=True, timeout=SECONDS_MOST)
+        images = self.fault_images("images", place / "record", FEW_COMMANDS, VIEWS, SEED, 1, 12, 12, 1)
+        faults = self.keep(place / "record", images, FEW_COMMANDS, 1) if program == "fault_asking" else images[:1]
         shutil.rmtree(place)
-        return told, run.stdout.splitlines()[0] if run.returncode != 0 else ""
+        return told, "\n".join(faults)
 
     def test_answering_from_what_was_not_synced_is_caught(self):
         """On the engine, and on one that has the mistake: opening doesn't sync before it reads."""
@@ -191,7 +217,8 @@ class Fault(unittest.TestCase):
             about = max((line for line in lines if line.startswith("about ")), default="no end", key=len)
             print(f"seed {SEED}: {about}; {samples} sampled, {in_a_row} failing in a row: "
                   + ", ".join(f"{n} {words}" for words, n in counts.items()) + f"; {time.monotonic() - began:.0f} s", flush=True)
-            self.assertEqual([line for line in lines if line.startswith(("seed ", "without "))], [])
+            found = [line + "\n    again: " + line_again(line, in_a_row) for line in lines if line.startswith(("seed ", "without "))]
+            self.assertFalse(found, "\n" + "\n".join(found))
             self.assertEqual(sum(counts.values()), samples)
             self.assertGreater(counts["a request was refused or asked again"], samples // 10)
 
