@@ -7,7 +7,9 @@
 #include "base/hash.h"
 #include "base/mailbox.h"
 #include "base/memory.h"
+#include "log/embedded/pages.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +32,9 @@ struct weiri_checkpoints {
     weiri_signal arrived;
     _Atomic bool ending;
     weiri_thread thread;
-    MDB_txn *txn;       /* the writer's */
-    weiri_buffer value; /* the writer's */
+    weiri_buffer items; /* the writer's, with the next two: slices taken */
+    MDB_txn *txn;
+    weiri_buffer value;
 };
 
 size_t
@@ -59,6 +62,13 @@ static weir_status
 failed(weir_error *err, const char *what, int code)
 {
     return weiri_error_set(err, WEIR_IO, "checkpoint: %s: %s", what, mdb_strerror(code));
+}
+
+static void
+abandon(weiri_checkpoints *c)
+{
+    mdb_txn_abort(c->txn);
+    c->txn = NULL;
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------- */
@@ -106,8 +116,11 @@ open_tables(weiri_checkpoints *c)
 static int
 open_both(weiri_checkpoints *c, const char *path)
 {
-    int code = open_environment(c, path);
+    char file[4200];
+    weir_error ignored;
 
+    (void)snprintf(file, sizeof file, "%s/lock.mdb", path);
+    int code = weiri_file_allocate(file, LOCK_ROOM, &ignored) == WEIR_OK ? open_environment(c, path) : ENOSPC;
     if (code == 0)
         code = open_tables(c);
     if (code != 0 && c->env != NULL) {
@@ -117,19 +130,55 @@ open_both(weiri_checkpoints *c, const char *path)
     return code;
 }
 
+/* LMDB does not survive damaged pages, neither reading nor writing. The whole file is read at a start anyway, so each of its pages is
+ * looked at first. */
+static bool
+is_sound(const char *path)
+{
+    weiri_page_meta metas[2] = { { .transaction = 0 } };
+    weir_status status = WEIR_OK;
+    weiri_pages pages;
+    struct stat about;
+    weir_error err;
+    char file[4200];
+
+    (void)snprintf(file, sizeof file, "%s/data.mdb", path);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &about) != 0 || about.st_size == 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return true; /* there is nothing to be damaged */
+    }
+    for (unsigned i = 0; i < 2 && status == WEIR_OK; i++)
+        status = weiri_page_meta_read(fd, i, &metas[i], &err);
+    if (status == WEIR_OK)
+        status = weiri_pages_open(fd, &metas[metas[1].transaction > metas[0].transaction], &pages, &err);
+    if (status == WEIR_OK)
+        status = weiri_pages_check_all(&pages, &err);
+    (void)close(fd);
+    return status == WEIR_OK;
+}
+
+static void
+remove_files(const char *path)
+{
+    static const char *const files[] = { "data.mdb", "lock.mdb" };
+    char file[4200];
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
+        (void)unlink(file);
+    }
+}
+
 weir_status
 weiri_checkpoints_open(const char *dir, weiri_log *log, uint64_t fingerprint, weiri_checkpoints **ret_checkpoints, weir_error *err)
 {
-    static const char *const files[] = { "data.mdb", "lock.mdb" };
-    char path[4096], file[4200];
+    char path[4096];
 
     (void)snprintf(path, sizeof path, "%s/checkpoint", dir);
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return weiri_error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
-    (void)snprintf(file, sizeof file, "%s/lock.mdb", path);
-    weir_status status = weiri_file_allocate(file, LOCK_ROOM, err);
-    if (status != WEIR_OK)
-        return status;
     weiri_checkpoints *c = weiri_allocate(sizeof *c);
     c->log = log;
     c->fingerprint = fingerprint;
@@ -139,13 +188,12 @@ weiri_checkpoints_open(const char *dir, weiri_log *log, uint64_t fingerprint, we
     weiri_lock_init(&c->lock);
     weiri_signal_init(&c->arrived);
     weiri_mailbox_init(&c->slices, SIZE_MAX, SIZE_MAX, &c->arrived);
+    if (!is_sound(path))
+        remove_files(path);
     int code = open_both(c, path);
     if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH || code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND ||
         code == MDB_INCOMPATIBLE || code == MDB_DBS_FULL) {
-        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-            (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
-            (void)unlink(file);
-        }
+        remove_files(path);
         code = open_both(c, path);
     }
     if (code != 0) {
@@ -162,12 +210,14 @@ weiri_checkpoints_close(weiri_checkpoints *c)
     if (c == NULL)
         return;
     weiri_checkpoints_stop(c);
+    abandon(c);
     if (c->env != NULL)
         mdb_env_close(c->env);
     weiri_mailbox_fini(&c->slices);
     weiri_signal_fini(&c->arrived);
     weiri_lock_fini(&c->lock);
     weiri_buffer_fini(&c->value);
+    weiri_buffer_fini(&c->items);
     weiri_release(c->waiting);
     weiri_release(c->tables);
     weiri_release(c);
@@ -294,41 +344,43 @@ write_slice(weiri_checkpoints *c, weiri_slice *slice)
             c->txn = NULL;
         }
     }
-    if (code != 0 && c->txn != NULL) {
-        mdb_txn_abort(c->txn);
-        c->txn = NULL;
-    }
+    if (code != 0)
+        abandon(c);
     return code;
+}
+
+bool
+weiri_checkpoints_turn(weiri_checkpoints *c)
+{
+    weiri_bytes item;
+    size_t at = 0, n = weiri_mailbox_take(&c->slices, &c->items);
+
+    while (weiri_mailbox_next(&c->items, &at, &item)) {
+        weiri_slice *slice;
+        memcpy(&slice, item.data, sizeof slice);
+        slice->failed = write_slice(c, slice) != 0;
+        atomic_store(&slice->busy, false);
+        weiri_signal_raise(slice->wake);
+    }
+    weiri_buffer_clear(&c->items);
+    return n > 0;
 }
 
 static void
 write_all(void *argument)
 {
     weiri_checkpoints *c = argument;
-    weiri_buffer items = { 0 };
 
     for (;;) {
         uint64_t seen = weiri_signal_count(&c->arrived);
         bool ending = atomic_load(&c->ending);
-        weiri_bytes item;
-        size_t at = 0, n = weiri_mailbox_take(&c->slices, &items);
-        while (weiri_mailbox_next(&items, &at, &item)) {
-            weiri_slice *slice;
-            memcpy(&slice, item.data, sizeof slice);
-            slice->failed = write_slice(c, slice) != 0;
-            atomic_store(&slice->busy, false);
-            weiri_signal_raise(slice->wake);
-        }
-        weiri_buffer_clear(&items);
-        if (n == 0 && ending)
+        if (weiri_checkpoints_turn(c))
+            continue;
+        if (ending)
             break;
-        if (n == 0)
-            (void)weiri_signal_wait(&c->arrived, seen, -1);
+        (void)weiri_signal_wait(&c->arrived, seen, -1);
     }
-    if (c->txn != NULL)
-        mdb_txn_abort(c->txn);
-    c->txn = NULL;
-    weiri_buffer_fini(&items);
+    abandon(c); /* LMDB wants it on the thread that began it */
 }
 
 weir_status

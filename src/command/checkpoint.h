@@ -23,11 +23,11 @@ typedef struct weiri_checkpoint_meta {
     uint64_t end_event, end_outcome;   /* no state here is newer: these positions must be in the log ... */
     uint32_t crc_event, crc_outcome;   /* ... with these checksums (of the record before each; 0 at 0) */
     uint32_t window_entries, sources;
-    uint64_t states;
+    uint64_t held, states;
     uint64_t checksum; /* of all the above */
 } weiri_checkpoint_meta;
-_Static_assert(sizeof(weiri_checkpoint_meta) == 112, "docs/formats/checkpoint.md");
-enum { WEIRI_CHECKPOINT_FORMAT = 1 };
+_Static_assert(sizeof(weiri_checkpoint_meta) == 120, "docs/formats/checkpoint.md");
+enum { WEIRI_CHECKPOINT_FORMAT = 2 };
 
 /* Rows on their way to disk: u32 key size, u32 value size, key, value; one behind the other. The writer puts a CRC32C of key and
  * value behind each value; loading checks it and takes it off. Begin, then append the value to `rows`, then end. */
@@ -67,12 +67,14 @@ typedef struct weiri_lane_checkpoint {
     bool clear;        /* the next one starts from nothing */
 } weiri_lane_checkpoint;
 
-/* Opens DIR/checkpoint; what can't be read as an environment is moved out of the way by deleting it. Errors: IO. */
+/* Opens DIR/checkpoint; what is damaged, or no environment, is deleted and made anew. Errors: IO. */
 WEIR_MUST_USE weir_status weiri_checkpoints_open(
     const char *dir, weiri_log *log, uint64_t fingerprint, weiri_checkpoints **ret_checkpoints, weir_error *err);
 void weiri_checkpoints_close(weiri_checkpoints *checkpoints); /* NULL is fine */
 WEIR_MUST_USE weir_status weiri_checkpoints_start(weiri_checkpoints *checkpoints);
 void weiri_checkpoints_stop(weiri_checkpoints *checkpoints); /* writes what it has */
+/* One turn of the writer: the slices that wait. True: there were some. Thread: the writer's, or its caller's if it was never started. */
+bool weiri_checkpoints_turn(weiri_checkpoints *checkpoints);
 uint64_t weiri_checkpoints_fingerprint(const weiri_checkpoints *checkpoints);
 
 /* One lane at a time: false: another has it; it raises `wake` of all who asked when it gives it back. */

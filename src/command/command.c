@@ -50,8 +50,11 @@ name_types(weiri_commands *c)
     size_t types = weiri_schema_types(schema), aggregates = weiri_schema_aggregates(schema);
 
     c->type_names = weiri_allocate(types * sizeof *c->type_names);
-    for (size_t i = 0; i < types; i++)
+    c->type_hashes = weiri_allocate(types * sizeof *c->type_hashes);
+    for (size_t i = 0; i < types; i++) {
         c->type_names[i] = weiri_bytes_of(weiri_schema_type(schema, i)->descriptor->name);
+        c->type_hashes[i] = weiri_hash64(0, c->type_names[i].data, c->type_names[i].size);
+    }
     c->aggregate_names = weiri_allocate(aggregates * sizeof *c->aggregate_names);
     for (size_t i = 0; i < aggregates; i++)
         c->aggregate_names[i] = weiri_bytes_of(weiri_schema_aggregate(schema, i)->name);
@@ -71,9 +74,10 @@ recover_all(weiri_commands *c, weir_error *err)
 {
     weir_status status = WEIR_OK;
 
-    for (uint32_t i = 0; i < c->threads; i++)
+    for (uint32_t i = 1; i < c->threads; i++)
         if (weiri_thread_start(&c->lane_threads[i].thread, "recover", recover_some, &c->lane_threads[i]) != WEIR_OK)
             recover_some(&c->lane_threads[i]);
+    recover_some(&c->lane_threads[0]);
     for (uint32_t i = 0; i < c->threads; i++) {
         weiri_lane_thread *t = &c->lane_threads[i];
         weiri_thread_join(&t->thread);
@@ -105,6 +109,7 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
     const char *build_id = config->build_id == NULL ? "" : config->build_id;
 
     c->config = *config;
+    c->answerer = (weiri_answerer){ .commands = c, .passed = WEIRI_NO_OFFSET };
     c->partitions = weiri_log_identity_of(config->log)->partitions;
     fill_defaults(c);
     name_types(c);
@@ -210,15 +215,34 @@ weiri_commands_close(weiri_commands *c)
     for (uint32_t i = 0; i < c->threads; i++)
         weiri_signal_fini(&c->lane_threads[i].wake);
     weiri_mailbox_fini(&c->answers);
+    weiri_buffer_fini(&c->answerer.items);
+    weiri_chunk_fini(&c->answerer.chunk);
     weiri_signal_fini(&c->answers_arrived);
     weiri_release(c->lanes);
     weiri_release(c->lane_threads);
     weiri_release(c->type_names);
+    weiri_release(c->type_hashes);
     weiri_release(c->aggregate_names);
     weiri_release(c);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------- */
+
+static weir_status
+send_to(weiri_commands *c, weiri_lane *lane, const weiri_bytes *pieces, size_t n, int64_t timeout_ms, weir_error *err)
+{
+    weir_status status = weiri_mailbox_send(&lane->mailbox, pieces, n, timeout_ms);
+
+    if (status == WEIR_BUSY) {
+        atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
+        return weiri_error_set(err, status, "the queue of partition %u is full", lane->partition);
+    }
+    if (status == WEIR_NO_MEMORY)
+        return weiri_error_set(err, status, "no memory for the queue of partition %u: nothing was taken", lane->partition);
+    if (status == WEIR_CLOSED && !atomic_load(&c->stopping) && weiri_log_state(c->config.log, err) != WEIR_OK)
+        return WEIR_IO; /* the lane has closed its mailbox because the log failed */
+    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, status, "the engine is being closed");
+}
 
 /* `pieces`: source, headers, payload; their sizes are in the request already. */
 static weir_status
@@ -226,8 +250,7 @@ send(weiri_commands *c, weiri_request *request, uint16_t aggregate, weiri_bytes 
     int64_t timeout_ms, weir_error *err)
 {
     uint8_t scope[WEIRI_SCOPE_MOST];
-    uint32_t partition = weiri_partition_of(key, c->partitions);
-    weiri_lane *lane = &c->lanes[partition];
+    weiri_lane *lane = &c->lanes[weiri_partition_of(key, c->partitions)];
 
     if (!weiri_key_valid(key))
         return weiri_error_set(err, WEIR_INVALID, "a key is 1-255 bytes of UTF-8 without control characters");
@@ -243,16 +266,7 @@ send(weiri_commands *c, weiri_request *request, uint16_t aggregate, weiri_bytes 
     request->aggregate_hash = weiri_states_hash(aggregate, key);
     request->id_hash = weiri_window_hash(aggregate, scoped);
     const weiri_bytes all[] = { { request, sizeof *request }, scoped, pieces[0], pieces[1], pieces[2] };
-    weir_status status = weiri_mailbox_send(&lane->mailbox, all, sizeof all / sizeof *all, timeout_ms);
-    if (status == WEIR_BUSY) {
-        atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
-        return weiri_error_set(err, status, "the queue of partition %u is full", partition);
-    }
-    if (status == WEIR_NO_MEMORY)
-        return weiri_error_set(err, status, "no memory for the queue of partition %u: nothing was taken", partition);
-    if (status == WEIR_CLOSED && !atomic_load(&c->stopping) && weiri_log_state(c->config.log, err) != WEIR_OK)
-        return WEIR_IO; /* the lane has closed its mailbox because the log failed */
-    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, status, "the engine is being closed");
+    return send_to(c, lane, all, sizeof all / sizeof *all, timeout_ms, err);
 }
 
 static weir_status
@@ -287,7 +301,7 @@ weiri_commands_submit(weiri_commands *c, const weiri_submit *submit, weir_error 
         .type = submit->type->number,
         .headers_size = (uint32_t)submit->headers.size,
         .payload_size = (uint32_t)submit->payload.size,
-        .payload_hash = weiri_hash64(0, submit->payload.data, submit->payload.size),
+        .payload_hash = weiri_hash64(c->type_hashes[submit->type->number], submit->payload.data, submit->payload.size),
         .expected_version = submit->expected_version,
         .sequence = submit->sequence,
         .previous = submit->previous,
@@ -320,6 +334,43 @@ weiri_commands_ask_outcome(
     weiri_commands *c, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user, weir_error *err)
 {
     return ask(c, WEIRI_REQUEST_LOOKUP, aggregate, key, id, done, user, err);
+}
+
+weir_status
+weiri_commands_ask_held(weiri_commands *c, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err)
+{
+    static const char no_scope[1];
+    weiri_request request = { .kind = WEIRI_REQUEST_HELD, .done = done, .user = user };
+    const weiri_bytes pieces[] = { { &request, sizeof request }, { no_scope, sizeof no_scope } };
+
+    weiri_assert(partition < c->partitions);
+    return send_to(c, &c->lanes[partition], pieces, sizeof pieces / sizeof *pieces, 0, err);
+}
+
+weir_status
+weiri_commands_release(weiri_commands *c, const weiri_release_call *call, weir_error *err)
+{
+    weiri_request request = { .kind = WEIRI_REQUEST_RELEASE,
+        .type = call->aggregate,
+        .discard = call->discard,
+        .payload_size = (uint32_t)call->reason.size,
+        .done = call->done,
+        .user = call->user };
+    weiri_buffer headers = { 0 };
+
+    weiri_assert(call->aggregate < weiri_schema_aggregates(c->config.schema));
+    if (call->reason.size > WEIRI_REASON_MOST)
+        return weiri_error_set(err, WEIR_INVALID, "a reason has at most %d bytes", WEIRI_REASON_MOST);
+    weir_status status = weiri_log_state(c->config.log, err);
+    if (status != WEIR_OK)
+        return status;
+    if (call->discard)
+        weiri_headers_add_number(&headers, WEIRI_HEADER_DISCARD, 1);
+    request.headers_size = (uint32_t)headers.size;
+    const weiri_bytes pieces[] = { { 0 }, weiri_buffer_bytes(&headers), call->reason };
+    status = send(c, &request, call->aggregate, call->key, call->id, pieces, 0, err);
+    weiri_buffer_fini(&headers);
+    return status;
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "command/checkpoint.h"
 #include "command/command.h"
 #include "command/decision.h"
+#include "command/quarantine.h"
 #include "command/sources.h"
 #include "command/states.h"
 #include "command/window.h"
@@ -24,13 +25,20 @@ enum {
     WEIRI_BATCHES = 3,            /* one filling, one being committed, one being answered */
 };
 
-typedef enum weiri_request_kind { WEIRI_REQUEST_COMMAND, WEIRI_REQUEST_STATE, WEIRI_REQUEST_LOOKUP } weiri_request_kind;
+typedef enum weiri_request_kind {
+    WEIRI_REQUEST_COMMAND,
+    WEIRI_REQUEST_STATE,
+    WEIRI_REQUEST_LOOKUP,
+    WEIRI_REQUEST_HELD,
+    WEIRI_REQUEST_RELEASE, /* a command of weir's own: its payload is the reason */
+} weiri_request_kind;
 
 /* One item of a lane's mailbox: this, then key NUL id source headers payload. The sender's thread has done the hashing. */
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE and LOOKUP: of the aggregate */
+    uint16_t type; /* number of the command's; STATE, LOOKUP and RELEASE: of the aggregate */
+    bool discard;  /* RELEASE */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;
     weiri_id_hash id_hash;
@@ -49,8 +57,8 @@ typedef struct weiri_pending {
     uint32_t events;
     uint64_t source, version, offset, last_sequence;
     const char *code; /* of weir itself: static; NULL: at text_at, with a NUL, before the text */
-    uint32_t text_at; /* in the batch's texts: the text with a NUL; STATE: the packed state */
-    uint32_t size;    /* STATE: its bytes */
+    uint32_t text_at; /* in the batch's texts: the text with a NUL; STATE: the packed state; HELD: rows */
+    uint32_t size;    /* STATE, HELD: their bytes */
 } weiri_pending;
 #define WEIRI_NO_TEXT UINT32_MAX
 
@@ -102,6 +110,7 @@ struct weiri_lane {
     weiri_states states;
     weiri_window window;
     weiri_sources sources;
+    weiri_quarantine quarantine;
     weiri_lock durable_lock; /* guards durable_sources */
     weiri_sources durable_sources;
 
@@ -119,15 +128,28 @@ struct weiri_lane {
     _Atomic uint64_t refused;              /* by senders */
 };
 
+/* What the callback thread keeps between its turns. */
+typedef struct weiri_answerer {
+    weiri_commands *commands;
+    weiri_buffer items; /* batches taken: pointers */
+    weiri_chunk chunk;
+    weiri_topic topic; /* of the chunk, with the next two */
+    uint32_t partition;
+    uint64_t passed;            /* the iterator is behind this offset; WEIRI_NO_OFFSET: the chunk is empty */
+    char code[64], words[1024]; /* of a recalled rejection, or of the log's failure */
+} weiri_answerer;
+
 struct weiri_commands {
     weiri_commands_config config;
     uint32_t partitions, threads;
     weiri_bytes *type_names, *aggregate_names; /* by number: their sizes are asked for at every record */
+    uint64_t *type_hashes;                     /* of the names: two types may have the same bytes */
     weiri_lane *lanes;
     struct weiri_lane_thread *lane_threads;
     weiri_mailbox answers;
     weiri_signal answers_arrived;
     weiri_thread answers_thread;
+    weiri_answerer answerer;
     weiri_checkpoints *checkpoints;
     weiri_attempts *attempts;
     _Atomic bool stopping, answers_end; /* set once, by stop */
@@ -150,6 +172,9 @@ enum { WEIRI_SCOPE_MOST = 255 + 1 + WEIRI_ID_MOST };
 void weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); /* once the log has failed */
 
+/* ---- lane_quarantine.c: lane_stage.h, and for recovery: what an outcome says to the quarantine */
+void weiri_lane_fold_held(weiri_lane *lane, const weiri_record *outcome, uint64_t offset, uint16_t aggregate);
+
 /* ---- lane_fold.c: what live and replay share */
 /* Evolves the entry's state by one packed event. Errors: CORRUPT. */
 WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload);
@@ -165,6 +190,8 @@ bool weiri_lane_checkpoint_step(weiri_lane *lane);
 bool weiri_lane_checkpoint_idle(const weiri_lane *lane);
 
 /* ---- answers.c: the callback thread */
+/* One turn: answers the batches that wait. True: there were some. */
+bool weiri_answers_turn(weiri_commands *commands);
 void weiri_answers_run(void *commands);
 
 #endif

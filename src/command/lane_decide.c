@@ -22,13 +22,13 @@ subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
     s->headers = (weiri_bytes){ at, request->headers_size };
     at += s->headers.size;
     s->payload = (weiri_bytes){ at, request->payload_size };
-    uint16_t aggregate = request->type;
+    s->aggregate = request->type;
     s->type = NULL;
     if (request->kind == WEIRI_REQUEST_COMMAND) {
         s->type = weiri_schema_type(lane->commands->config.schema, request->type);
-        aggregate = s->type->aggregate;
+        s->aggregate = s->type->aggregate;
     }
-    s->entry = weiri_states_find(&lane->states, request->aggregate_hash, aggregate, s->key);
+    s->entry = weiri_states_find(&lane->states, request->aggregate_hash, s->aggregate, s->key);
     s->version = s->entry == NULL ? 0 : s->entry->version;
     s->known = NULL;
     s->at = WEIRI_NO_OFFSET;
@@ -64,12 +64,18 @@ settled_by_source(weiri_lane *lane, weiri_subject *s)
 {
     s->known = weiri_sources_find(&lane->sources, s->source);
     uint64_t last = s->known == NULL ? 0 : s->known->last;
+    const weiri_held *held = s->request->sequence > last ? NULL
+                                                         : weiri_quarantine_of_source(&lane->quarantine, s->source, s->request->sequence);
 
     if (s->known == NULL && lane->sources.count == WEIRI_SOURCES_MOST) {
         weiri_lane_answer_words(
             lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "too-many-sources", "this partition knows 65,536 sources");
     } else if (s->known != NULL && s->known->fingerprint != s->request->fingerprint) {
         reject(lane, s, "source-reused", "this source was seen with other content under the same name", false);
+    } else if (held != NULL) {
+        if (held->row.released)
+            return false; /* again, as a person wants it */
+        weiri_lane_repeat_held(lane, s, held);
     } else if (s->request->sequence <= last) {
         const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = WEIRI_NO_OFFSET };
         weiri_lane_end(lane, s, &end)->source = WEIRI_NO_OFFSET;
@@ -166,21 +172,14 @@ identity_of(const weiri_subject *s)
 }
 
 static void
-quarantine(weiri_lane *lane, weiri_subject *s)
-{
-    const weiri_ending end = { WEIRI_OUTCOME_QUARANTINED, WEIR_REJECTED, "quarantined",
-        "deciding this command has ended the process twice: it is not tried again", .remembered = true, .moves = true };
-
-    (void)weiri_lane_end(lane, s, &end);
-    lane->counted.quarantined++;
-}
-
-static void
 handle_command(weiri_lane *lane, weiri_subject *s)
 {
     const weiri_request *request = s->request;
 
     if (s->source.size > 0 ? settled_by_source(lane, s) : request->client_id && settled_by_id(lane, s))
+        return;
+    uint64_t command = identity_of(s);
+    if (lane->quarantine.aggregates > 0 && weiri_lane_kept_out(lane, s, command))
         return;
     if (request->expect && request->expected_version != s->version) {
         char text[96];
@@ -194,9 +193,8 @@ handle_command(weiri_lane *lane, weiri_subject *s)
         lane->counted.conflicts++;
         return;
     }
-    uint64_t command = identity_of(s);
     if (weiri_attempts_poison(lane->attempts, command)) {
-        quarantine(lane, s);
+        weiri_lane_hold(lane, s, command);
         return;
     }
     /* Relaxed is enough: it is read by the next process, and the calls between are opaque to the compiler. */
@@ -233,6 +231,8 @@ handle_lookup(weiri_lane *lane, const weiri_subject *s)
 
     if (found != NULL)
         answer_as_then(pending, found);
+    else
+        weiri_lane_look_up_held(lane, s, pending);
 }
 
 void
@@ -250,6 +250,12 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
         break;
     case WEIRI_REQUEST_LOOKUP:
         handle_lookup(lane, &s);
+        break;
+    case WEIRI_REQUEST_HELD:
+        weiri_lane_tell_held(lane, request);
+        break;
+    case WEIRI_REQUEST_RELEASE:
+        weiri_lane_release(lane, &s);
         break;
     }
 }

@@ -9,7 +9,8 @@
 weiri_pending *
 weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status)
 {
-    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP };
+    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_HELD,
+        WEIRI_ANSWER_OUTCOME };
     weiri_batch *batch = lane->filling;
 
     weiri_assert(batch->count < WEIRI_BATCH_COMMANDS);
@@ -54,7 +55,7 @@ record_of(const weiri_lane *lane, const weiri_subject *s, weiri_record_kind kind
         .source = s->at,
         .previous_source = WEIRI_NO_OFFSET,
         .previous_offset = WEIRI_NO_OFFSET,
-        .aggregate = lane->commands->aggregate_names[s->type->aggregate],
+        .aggregate = lane->commands->aggregate_names[s->aggregate],
         .key = s->key,
         .id = s->id };
 }
@@ -64,7 +65,7 @@ stage_command(weiri_lane *lane, weiri_subject *s)
 {
     s->at = lane->next_command++;
     weiri_record record = record_of(lane, s, WEIRI_RECORD_COMMAND);
-    record.type = lane->commands->type_names[s->type->number];
+    record.type = s->type == NULL ? weiri_bytes_of(WEIRI_COMMAND_RELEASE) : lane->commands->type_names[s->type->number];
     record.payload = s->payload;
     record.headers = s->headers;
     if (s->request->expect) {
@@ -98,7 +99,9 @@ move_source(weiri_lane *lane, const weiri_subject *s)
     weiri_batch *batch = lane->filling;
     weiri_source *source = weiri_sources_add(&lane->sources, s->source, s->request->fingerprint);
 
-    source->last = s->request->sequence;
+    weiri_quarantine_settle(&lane->quarantine, s->source, s->request->sequence);
+    if (source->last < s->request->sequence) /* else it is one that was released */
+        source->last = s->request->sequence;
     if (source->batch != batch->number) {
         if (batch->n_moved == batch->moved_room) {
             batch->moved_room = batch->moved_room == 0 ? 16 : batch->moved_room * 2;
@@ -123,6 +126,7 @@ remember(weiri_lane *lane, const weiri_subject *s, uint32_t kind, uint64_t offse
         .kind = kind };
 
     weiri_window_add(&lane->window, &entry);
+    weiri_quarantine_settle_id(&lane->quarantine, s->request->aggregate_hash, entry.id);
 }
 
 weiri_pending *
@@ -136,8 +140,12 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     weiri_buffer_clear(&lane->headers);
     if (end->code[0] != '\0')
         weiri_headers_add(&lane->headers, WEIRI_HEADER_CODE, weiri_bytes_of(end->code));
-    if (end->repeats)
+    if (end->repeats || end->names)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, end->original);
+    if (end->attempt != 0)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ATTEMPT, end->attempt);
+    if (end->discards)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_DISCARD, 1);
     add_memory_headers(lane, s, remembered, moves);
     weiri_record record = record_of(lane, s, WEIRI_RECORD_OUTCOME);
     record.type = weiri_bytes_of(end->type);
@@ -165,7 +173,7 @@ evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
     const weiri_type *type = lane->decision.emitted[i].type;
 
     if (s->entry == NULL)
-        s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->type->aggregate, s->key, NULL);
+        s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
     weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;

@@ -4,6 +4,7 @@
 #include "engine/inside.h"
 #include "engine/history.h"
 #include "engine/history_read.h"
+#include "message/unpack.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -125,7 +126,7 @@ weiri_service_outcome(weiri_service *service, const char *aggregate, const char 
         return;
     if (weiri_commands_ask_outcome(
             service->commands, a->aggregate, weiri_bytes_of(a->key), weiri_bytes_of(a->id), outcome_answered, a, &err) != WEIR_OK)
-        weiri_call_not_taken(&a->call, &err);
+        weiri_call_fail(&a->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }
 
 /* ---- state now ----------------------------------------------------------------------------------------- */
@@ -146,7 +147,7 @@ fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
         return;
     }
     ProtobufCMessage *state;
-    weir_status status = weiri_message_unpack(d, answer->state, &state);
+    weir_status status = weiri_message_unpack_stored(d, answer->state, &state);
     if (status != WEIR_OK) {
         weiri_reply_problem(reply, status, "", status == WEIR_NO_MEMORY ? "no memory for this state" : "the state in memory can't be read");
         return;
@@ -181,5 +182,5 @@ weiri_service_state(weiri_service *service, const char *aggregate, const char *k
     if (a == NULL || !weiri_call_begin(&a->call, 0))
         return;
     if (weiri_commands_ask_state(service->commands, a->aggregate, weiri_bytes_of(a->key), state_answered, a, &err) != WEIR_OK)
-        weiri_call_not_taken(&a->call, &err);
+        weiri_call_fail(&a->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "message/fields.h"
 #include "message/json.h"
+#include "message/unpack.h"
 #include <ctype.h>
 
 static int
@@ -73,8 +74,5 @@ weiri_body_read(const weiri_type *type, weiri_body form, weiri_bytes body, Proto
     case WEIRI_BODY_PROTOBUF:
         break;
     }
-    weir_status status = weiri_message_unpack(type->descriptor, body, ret_message);
-    if (status == WEIR_NO_MEMORY)
-        return weiri_error_set(err, status, "no memory for a %s", type->descriptor->name);
-    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, WEIR_INVALID, "the body is no %s in Protobuf", type->descriptor->name);
+    return weiri_message_unpack(type->descriptor, body, ret_message, err);
 }

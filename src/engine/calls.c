@@ -64,16 +64,6 @@ weiri_call_fail(weiri_call *call, const char *code, const weir_error *err)
 }
 
 void
-weiri_call_not_taken(weiri_call *call, weir_error *err)
-{
-    bool failed = err->status == WEIR_IO;
-
-    if (failed)
-        err->status = WEIR_BUSY;
-    weiri_call_fail(call, failed ? "not-ready" : "", err);
-}
-
-void
 weiri_call_no_memory(weiri_reply_fn *done, void *user)
 {
     weiri_reply reply = { 0 };

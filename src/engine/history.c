@@ -102,7 +102,7 @@ begin(history *h, weiri_service *service, const char *aggregate, const char *key
     if (!weiri_call_begin(&h->call, 0))
         return;
     if (weiri_commands_ask_state(service->commands, h->aggregate, weiri_bytes_of(h->key), located, h, &err) != WEIR_OK)
-        weiri_call_not_taken(&h->call, &err);
+        weiri_call_fail(&h->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }
 
 void

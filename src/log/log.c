@@ -3,6 +3,7 @@
 #include "log/log.h"
 #include "base/assert.h"
 #include "log/batch.h"
+#include "log/shared.h"
 
 const char *
 weiri_topic_name(weiri_topic topic)
@@ -150,4 +151,49 @@ weiri_log_close(weiri_log *log)
 {
     if (log != NULL)
         log->ops->close(log);
+}
+
+/* ---- a log shared by several processes -------------------------------------------------------------------- */
+
+bool
+weiri_log_shared(const weiri_log *log)
+{
+    return log->shared != NULL;
+}
+
+weir_status
+weiri_log_join(weiri_log *log, const weiri_log_lanes *lanes, weir_error *err)
+{
+    return log->shared->join(log, lanes, err);
+}
+
+void
+weiri_log_claim(weiri_log *log, uint32_t partition)
+{
+    log->shared->claim(log, partition);
+}
+
+void
+weiri_log_serve(weiri_log *log, uint32_t partition, uint64_t from_command)
+{
+    log->shared->serve(log, partition, from_command);
+}
+
+void
+weiri_log_release(weiri_log *log, uint32_t partition)
+{
+    log->shared->release(log, partition);
+}
+
+void
+weiri_log_leave(weiri_log *log)
+{
+    log->shared->leave(log);
+}
+
+weir_status
+weiri_log_send(weiri_log *log, uint32_t partition, const weiri_record *command, weiri_sent_fn *done, void *user, weir_error *err)
+{
+    weiri_assert(partition < log->identity.partitions);
+    return log->shared->send(log, partition, command, done, user, err);
 }

@@ -135,8 +135,11 @@ typedef struct weiri_log_ops {
     void (*close)(weiri_log *log);
 } weiri_log_ops;
 
+struct weiri_shared_ops; /* log/shared.h */
+
 struct weiri_log { /* the first member of each engine's own struct */
     const weiri_log_ops *ops;
+    const struct weiri_shared_ops *shared; /* NULL: one process writes this log */
     weiri_log_identity identity;
     weiri_signal moved;
 };

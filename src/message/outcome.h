@@ -13,13 +13,23 @@
  *   weir.conflict     version: where the aggregate is
  *   weir.repeated     header weir-original: the source of the command that it repeats; WEIRI_NO_OFFSET's decimal where
  *                     only (source, sequence) was known
- *   weir.quarantined  the command killed the process twice */
+ *   weir.quarantined  the command killed the process twice: its aggregate takes no commands; header weir-attempt: what the attempt
+ *                     file calls it, in decimal
+ *   weir.released     a person has released the aggregate; header weir-original: the command in quarantine; weir-discard: 1 when
+ *                     what is held is not to be tried again; payload: why
+ * key-quarantined: header weir-original names the command in quarantine. */
 #define WEIRI_OUTCOME_ACCEPTED "weir.accepted"
 #define WEIRI_OUTCOME_REJECTED "weir.rejected"
 #define WEIRI_OUTCOME_CONFLICT "weir.conflict"
 #define WEIRI_OUTCOME_REPEATED "weir.repeated"
 #define WEIRI_OUTCOME_QUARANTINED "weir.quarantined"
+#define WEIRI_OUTCOME_RELEASED "weir.released"
 #define WEIRI_HEADER_CODE "weir-code"
 #define WEIRI_HEADER_ORIGINAL "weir-original"
+#define WEIRI_HEADER_ATTEMPT "weir-attempt"
+#define WEIRI_HEADER_DISCARD "weir-discard"
+
+/* The commands of weir itself, in the commands topic. */
+#define WEIRI_COMMAND_RELEASE "weir.ReleaseAggregate" /* payload: why, as text; header weir-discard */
 
 #endif

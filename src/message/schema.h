@@ -66,11 +66,6 @@ WEIR_MUST_USE weir_status weiri_type_check_key(
  * Errors: INVALID when the field holds another key. */
 WEIR_MUST_USE weir_status weiri_type_set_key(const weiri_type *type, void *message, const char *key, weir_error *err);
 
-/* protobuf_c_message_unpack with malloc, which says why it can't. Owns: gives *ret_message, for protobuf_c_message_free_unpacked(m,
- * NULL). Errors: CORRUPT (these bytes are no such message), NO_MEMORY. */
-WEIR_MUST_USE weir_status weiri_message_unpack(
-    const ProtobufCMessageDescriptor *descriptor, weiri_bytes bytes, ProtobufCMessage **ret_message);
-
 /* Unpacks an event and takes it through its upcasts. *ret_type is the newest type and *ret_message of that type.
  * `allocator` NULL: malloc. Owns: gives *ret_message, for protobuf_c_message_free_unpacked with the same allocator.
  * Errors: CORRUPT (these bytes are no such message), NO_MEMORY. Upcasting always uses the default allocator: an upcast message was made

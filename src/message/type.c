@@ -4,10 +4,10 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/unpack.h"
 #include "message/schema.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static bool
 is_signed(ProtobufCType type)
@@ -129,35 +129,6 @@ weiri_type_set_key(const weiri_type *type, void *message, const char *key, weir_
     return WEIR_OK;
 }
 
-static void *
-try_take(void *failed, size_t size)
-{
-    void *memory = malloc(size);
-
-    *(bool *)failed |= memory == NULL;
-    return memory;
-}
-
-static void
-give(void *failed, void *memory)
-{
-    (void)failed;
-    free(memory);
-}
-
-weir_status
-weiri_message_unpack(const ProtobufCMessageDescriptor *descriptor, weiri_bytes bytes, ProtobufCMessage **ret_message)
-{
-    bool failed = false;
-    ProtobufCAllocator allocator = { .alloc = try_take, .free = give, .allocator_data = &failed };
-    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.size, bytes.data);
-
-    if (message == NULL)
-        return failed ? WEIR_NO_MEMORY : WEIR_CORRUPT;
-    *ret_message = message;
-    return WEIR_OK;
-}
-
 weir_status
 weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAllocator *allocator, const weiri_type **ret_type,
     ProtobufCMessage **ret_message, bool *ret_upcast)
@@ -166,7 +137,7 @@ weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAl
     weir_status status = WEIR_OK;
 
     if (allocator == NULL)
-        status = weiri_message_unpack(type->descriptor, payload, &message);
+        status = weiri_message_unpack_stored(type->descriptor, payload, &message);
     else if ((message = protobuf_c_message_unpack(type->descriptor, allocator, payload.size, payload.data)) == NULL)
         status = WEIR_CORRUPT;
     if (status != WEIR_OK)
