@@ -87,6 +87,10 @@ fill_outcome(const ask *a, const weiri_answer *answer, weiri_reply *reply)
         weiri_reply_problem(reply, WEIR_NOT_FOUND, "", words);
         return;
     }
+    if (answer->status == WEIR_TIMEOUT) {
+        weiri_reply_problem(reply, WEIR_IO, WEIRI_LOG_FAILED, WEIRI_NOT_TOLD);
+        return;
+    }
     const weiri_answer_row *row = weiri_outcome_write(a->call.service, &told, answer, &reply->body, reply->position);
     if (row->status == WEIR_OK)
         weiri_reply_json(reply);
@@ -140,6 +144,10 @@ fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
     if (answer->status == WEIR_NOT_FOUND) {
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(a), a->key);
         weiri_reply_error(reply, "", &err);
+        return;
+    }
+    if (answer->status == WEIR_TIMEOUT) {
+        weiri_reply_problem(reply, WEIR_IO, WEIRI_LOG_FAILED, WEIRI_NOT_TOLD);
         return;
     }
     if (answer->status != WEIR_OK) {

@@ -80,6 +80,10 @@ located(void *user, const weiri_answer *answer)
         if (status == WEIR_OK)
             return;
         (void)weiri_error_set(&err, status, "too many histories are being read");
+    } else if (answer->status == WEIR_TIMEOUT) {
+        (void)weiri_error_set(&err, WEIR_IO, "%s", WEIRI_NOT_TOLD);
+        weiri_call_fail(&h->call, WEIRI_LOG_FAILED, &err);
+        return;
     } else if (answer->status == WEIR_NOT_FOUND)
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(h), h->key);
     else

@@ -85,6 +85,8 @@ WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_
 bool weiri_is_traceparent(const char *text);
 /* A log that has failed takes nothing until the engine is opened again: no BUSY, which a sender would repeat for ever. */
 #define WEIRI_LOG_FAILED "log-failed"
+/* Of a question that was with its lane when the log failed: it has changed nothing, so it isn't `unknown`, as a command is. */
+#define WEIRI_NOT_TOLD "the log has failed: ask again when the engine has been opened anew"
 /* Submits. *ret_code: "" or the code for the error. */
 WEIR_MUST_USE weir_status weiri_submit_to_lane(weiri_service *service, const weiri_submit *submit, const char **ret_code, weir_error *err);
 
