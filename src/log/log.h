@@ -93,7 +93,7 @@ typedef struct weiri_chunk {
 } weiri_chunk;
 
 /* Reads durable records of a topic-partition from `offset`, up to 1 MiB (at least one batch), checking every batch's
- * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO; good
+ * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO, NO_MEMORY; good
  * batches before a damaged one are read first.
  * Thread: any, one chunk at a time; no read transaction outlives the call. */
 WEIR_MUST_USE weir_status weiri_log_read(
