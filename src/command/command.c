@@ -26,9 +26,9 @@ static void
 fill_defaults(weiri_commands *c)
 {
     weiri_commands_config *config = &c->config;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = config->threads > 0 ? (long)config->threads : sysconf(_SC_NPROCESSORS_ONLN);
 
-    c->threads = config->threads > 0 ? config->threads : (uint32_t)(cores > 0 ? cores : 1);
+    c->threads = (uint32_t)(cores > 0 ? cores : 1);
     if (c->threads > c->partitions)
         c->threads = c->partitions;
     if (config->queue_items == 0)
@@ -39,6 +39,8 @@ fill_defaults(weiri_commands *c)
         config->window = 262144;
     if (config->checkpoint_events == 0)
         config->checkpoint_events = 1000000;
+    if (config->states_bytes == 0)
+        config->states_bytes = (uint64_t)1 << 30;
     if (config->checkpoint_slice == 0)
         config->checkpoint_slice = 256 << 10;
 }
@@ -143,20 +145,22 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
 static void
 run_lanes(void *argument)
 {
+    enum { LOOK_AGAIN_MS = 500 };
     weiri_lane_thread *t = argument;
     weiri_commands *c = t->commands;
 
     for (;;) {
         uint64_t seen = weiri_signal_count(&t->wake);
-        bool stopping = atomic_load(&c->stopping), moved = false, finished = true;
+        bool stopping = atomic_load(&c->stopping), moved = false, finished = true, waiting = false;
         for (uint32_t p = t->number; p < c->partitions; p += c->threads) {
             moved |= weiri_lane_turn(&c->lanes[p]);
             finished = finished && weiri_lane_finished(&c->lanes[p]);
+            waiting |= c->lanes[p].waiting;
         }
         if (stopping && finished)
             break;
         if (!moved)
-            (void)weiri_signal_wait(&t->wake, seen, -1);
+            (void)weiri_signal_wait(&t->wake, seen, waiting ? LOOK_AGAIN_MS : -1); /* a checkpoint that failed raises nothing */
     }
 }
 
@@ -237,6 +241,8 @@ send_to(weiri_commands *c, weiri_lane *lane, const weiri_bytes *pieces, size_t n
         atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
         return weiri_error_set(err, status, "the queue of partition %u is full", lane->partition);
     }
+    if (status == WEIR_NO_MEMORY)
+        return weiri_error_set(err, status, "no memory for the queue of partition %u: nothing was taken", lane->partition);
     if (status == WEIR_CLOSED && !atomic_load(&c->stopping) && weiri_log_state(c->config.log, err) != WEIR_OK)
         return WEIR_IO; /* the lane has closed its mailbox because the log failed */
     return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, status, "the engine is being closed");

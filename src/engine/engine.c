@@ -78,6 +78,7 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
         .queue_bytes = (size_t)weiri_settings_number(settings, "queue.size"),
         .window = (uint32_t)weiri_settings_number(settings, "window"),
         .checkpoint_events = (uint32_t)weiri_settings_number(settings, "checkpoint.events"),
+        .states_bytes = weiri_settings_number(settings, "states.memory"),
     };
 
     return weiri_commands_open(&config, &service->commands, err);
@@ -131,7 +132,7 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     service->dir = data_dir(module, settings);
     service->outcome_ms = (int64_t)weiri_settings_number(settings, "outcome.timeout");
     service->started_ms = service->world->time_ms(service->world);
-    weiri_timers_init(&service->timers, service->world);
+    weiri_timers_init(&service->timers, service->world, (size_t)weiri_settings_number(settings, "waiters"));
     weiri_walker_init(&service->walker);
     weiri_settling_init(&service->settling);
     for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)

@@ -71,6 +71,8 @@ weiri_pack_command(const weiri_type *type, const ProtobufCMessage *message, weir
     memcpy(ret_packed->key, key.data, key.size);
     ret_packed->key[key.size] = '\0';
     weiri_buffer_clear(&ret_packed->bytes);
+    if (!weiri_buffer_try_reserve(&ret_packed->bytes, size))
+        return weiri_error_set(err, WEIR_NO_MEMORY, "no memory for %s of %zu bytes: nothing was taken", type->descriptor->name, size);
     (void)protobuf_c_message_pack(message, weiri_buffer_extend(&ret_packed->bytes, size));
     return WEIR_OK;
 }

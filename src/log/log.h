@@ -93,7 +93,7 @@ typedef struct weiri_chunk {
 } weiri_chunk;
 
 /* Reads durable records of a topic-partition from `offset`, up to 1 MiB (at least one batch), checking every batch's
- * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO; good
+ * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO, NO_MEMORY; good
  * batches before a damaged one are read first.
  * Thread: any, one chunk at a time; no read transaction outlives the call. */
 WEIR_MUST_USE weir_status weiri_log_read(
@@ -127,7 +127,8 @@ typedef struct weiri_log_metrics {
     uint64_t commits, records, bytes;
     uint64_t sync_us_total;
     uint64_t disk_free_bytes, disk_used_bytes;
-    int64_t oldest_reader_ms;
+    int64_t oldest_reader_ms;    /* how long the oldest read transaction has kept pages from being used again ... */
+    int64_t oldest_reader_pid;   /* ... and whose it is; 0: nobody's */
     weiri_shared_metrics shared; /* all 0 in a log of one process */
 } weiri_log_metrics;
 void weiri_log_metrics_get(weiri_log *log, weiri_log_metrics *ret_metrics);

@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "log/embedded/internal.h"
 
-enum { PATH_ROOM = 4096, READERS_MOST = 512, DEFAULT_PARTITIONS = 4 };
+/* LOCK_ROOM: of LMDB's table of readers, 64 bytes each and less than a page before them. It is mapped. */
+enum { PATH_ROOM = 4096, READERS_MOST = 512, LOCK_ROOM = READERS_MOST * 64 + 4096, DEFAULT_PARTITIONS = 4 };
 static const size_t map_most = (size_t)1 << 40, map_least = (size_t)1 << 26;
 static const char magic[4] = { 'W', 'E', 'I', 'R' };
 
@@ -438,7 +440,7 @@ check_traces(const weiri_embedded *e, weir_error *err)
 weir_status
 weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *config, weir_error *err)
 {
-    char path[PATH_ROOM];
+    char path[PATH_ROOM], lock[PATH_ROOM + 16];
     struct stat about;
     bool was_there, never, empty = false;
     int dead;
@@ -460,6 +462,11 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
         status = begin_anew(path, err);
     if (status != WEIR_OK)
         return status;
+    if (!e->read_only) {
+        (void)snprintf(lock, sizeof lock, "%s/lock.mdb", path);
+        if ((status = weiri_file_allocate(lock, LOCK_ROOM, err)) != WEIR_OK)
+            return status;
+    }
     int rc = open_map(path, e->read_only ? MDB_RDONLY : 0, &e->env);
     if (rc != 0)
         return open_failed(path, e->read_only, rc, err);
