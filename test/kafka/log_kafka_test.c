@@ -8,7 +8,9 @@
 #include "kafka_testing.h"
 #include "log/embedded/embedded.h"
 
-enum { PARTITIONS = 4, COMMANDS = 400 };
+enum { PARTITIONS = 4, COMMANDS = 400, LANES = 64 };
+static kafka_lanes *all_lanes[LANES];
+static size_t n_lanes;
 
 /* The suite closes logs, and knows nothing of lanes: they live until the end. Opening is done when the log may be written. */
 static weir_status
@@ -30,8 +32,11 @@ open_kafka(const char *place, const char *module, uint32_t partitions, bool read
         if (weiri_log_next_command(*ret_log, p) == 0)
             kafka_testing_send(*ret_log, p, COMMANDS); /* what the suite's writers answer is there */
     }
-    if (status == WEIR_OK)
-        kafka_lanes_await_serving(kafka_lanes_join(*ret_log, false), PARTITIONS);
+    if (status == WEIR_OK) {
+        assert_true(n_lanes < LANES);
+        all_lanes[n_lanes] = kafka_lanes_join(*ret_log, false);
+        kafka_lanes_await_serving(all_lanes[n_lanes++], PARTITIONS);
+    }
     return status;
 }
 
@@ -40,5 +45,9 @@ main(void)
 {
     static const log_contract log_kafka = { "the log's contract, Kafka", false, open_kafka };
 
-    return log_contract_run(&log_kafka);
+    const int failed = log_contract_run(&log_kafka);
+
+    while (n_lanes > 0)
+        kafka_lanes_free(all_lanes[--n_lanes]);
+    return failed;
 }

@@ -304,11 +304,15 @@ put(const char *app, const char *topic, const weiri_kafka_message *message)
     (void)snprintf(name, sizeof name, "%s.%s", app, topic);
     assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", kafka_testing_brokers(), words, sizeof words), RD_KAFKA_CONF_OK);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, words, sizeof words);
-    assert_int_equal(
-        rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(name), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_KEY(message->key.data, message->key.size),
-            RD_KAFKA_V_VALUE((void *)(uintptr_t)message->value.data, message->value.size), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_HEADERS(weiri_kafka_headers(message)), RD_KAFKA_V_END),
-        RD_KAFKA_RESP_ERR_NO_ERROR);
+    const rd_kafka_vu_t values[] = {
+        { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = name },
+        { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0 },
+        { .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
+        { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { (void *)(uintptr_t)message->key.data, message->key.size } },
+        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)message->value.data, message->value.size } },
+        { .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = weiri_kafka_headers(message) },
+    };
+    assert_null(rd_kafka_produceva(rk, values, sizeof values / sizeof values[0]));
     assert_int_equal(rd_kafka_flush(rk, 20000), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_destroy(rk);
 }

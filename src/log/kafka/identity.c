@@ -105,13 +105,18 @@ look(search *s, const char *until, weiri_log_identity *ret_identity, weir_error 
 static weir_status
 put(search *s, const char *key, const char *value, weir_error *err)
 {
+    const rd_kafka_vu_t values[] = {
+        { .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = s->to },
+        { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0 },
+        { .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
+        { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { (void *)(uintptr_t)key, strlen(key) } },
+        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)value, strlen(value) } },
+        { .vtype = RD_KAFKA_VTYPE_HEADER, .u.header = { WEIRI_KAFKA_CONTENT_TYPE, "application/json", -1 } },
+    };
     rd_kafka_error_t *error = rd_kafka_begin_transaction(s->writer.rk);
 
-    if (error == NULL &&
-        rd_kafka_producev(s->writer.rk, RD_KAFKA_V_RKT(s->to), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE((void *)(uintptr_t)value, strlen(value)),
-            RD_KAFKA_V_HEADER(WEIRI_KAFKA_CONTENT_TYPE, "application/json", -1), RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return weiri_error_set(err, WEIR_BUSY, "writing to %s.schemas: %s", s->config->app, rd_kafka_err2str(rd_kafka_last_error()));
+    if (error == NULL)
+        error = rd_kafka_produceva(s->writer.rk, values, sizeof values / sizeof values[0]);
     if (error == NULL)
         error = rd_kafka_commit_transaction(s->writer.rk, ASK_MS);
     if (error == NULL)
