@@ -6,18 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct answerer {
-    weiri_commands *commands;
-    weiri_chunk chunk;
-    weiri_topic topic; /* of the chunk, with the next two */
-    uint32_t partition;
-    uint64_t passed;            /* the iterator is behind this offset; WEIRI_NO_OFFSET: the chunk is empty */
-    char code[64], words[1024]; /* of a recalled rejection, or of the log's failure */
-} answerer;
-
 /* The record at an offset; borrowed from the chunk. Repeats often come in the order of their originals: then one chunk serves many. */
 static bool
-record_at(answerer *a, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_record *ret_record)
+record_at(weiri_answerer *a, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_record *ret_record)
 {
     weir_error err;
     weir_status status = WEIR_OK;
@@ -41,7 +32,7 @@ record_at(answerer *a, weiri_topic topic, uint32_t partition, uint64_t offset, w
 }
 
 static void
-recall_words(answerer *a, uint32_t partition, uint64_t offset, weiri_answer *answer)
+recall_words(weiri_answerer *a, uint32_t partition, uint64_t offset, weiri_answer *answer)
 {
     weiri_record record;
     weiri_bytes code;
@@ -59,7 +50,7 @@ recall_words(answerer *a, uint32_t partition, uint64_t offset, weiri_answer *ans
 }
 
 static const weiri_type *
-recall_type(answerer *a, uint32_t partition, uint64_t source)
+recall_type(weiri_answerer *a, uint32_t partition, uint64_t source)
 {
     weiri_record record;
 
@@ -69,7 +60,7 @@ recall_type(answerer *a, uint32_t partition, uint64_t source)
 }
 
 static void
-answer_one(answerer *a, const weiri_batch *batch, const weiri_pending *pending)
+answer_one(weiri_answerer *a, const weiri_batch *batch, const weiri_pending *pending)
 {
     weiri_answer answer = { .kind = (weiri_answer_kind)pending->kind,
         .status = (weir_status)pending->status,
@@ -98,7 +89,7 @@ answer_one(answerer *a, const weiri_batch *batch, const weiri_pending *pending)
 }
 
 static void
-answer_failed(answerer *a, const weiri_batch *batch)
+answer_failed(weiri_answerer *a, const weiri_batch *batch)
 {
     weir_error err = { .text = "" };
 
@@ -136,7 +127,7 @@ show_sources(const weiri_batch *batch)
 }
 
 static void
-answer_batch(answerer *a, weiri_batch *batch)
+answer_batch(weiri_answerer *a, weiri_batch *batch)
 {
     weiri_lane *lane = batch->lane;
 
@@ -150,29 +141,34 @@ answer_batch(answerer *a, weiri_batch *batch)
     weiri_signal_raise(lane->wake);
 }
 
+bool
+weiri_answers_turn(weiri_commands *commands)
+{
+    weiri_answerer *a = &commands->answerer;
+    weiri_bytes item;
+    size_t at = 0, n = weiri_mailbox_take(&commands->answers, &a->items);
+
+    while (weiri_mailbox_next(&a->items, &at, &item)) {
+        weiri_batch *batch;
+        memcpy(&batch, item.data, sizeof batch);
+        answer_batch(a, batch);
+    }
+    weiri_buffer_clear(&a->items);
+    return n > 0;
+}
+
 void
 weiri_answers_run(void *argument)
 {
-    answerer a = { .commands = argument, .passed = WEIRI_NO_OFFSET };
-    weiri_buffer items = { 0 };
-    weiri_mailbox *mailbox = &a.commands->answers;
+    weiri_commands *commands = argument;
 
     for (;;) {
-        uint64_t seen = weiri_signal_count(&a.commands->answers_arrived);
-        bool last = atomic_load(&a.commands->answers_end);
-        weiri_bytes item;
-        size_t at = 0, n = weiri_mailbox_take(mailbox, &items);
-        while (weiri_mailbox_next(&items, &at, &item)) {
-            weiri_batch *batch;
-            memcpy(&batch, item.data, sizeof batch);
-            answer_batch(&a, batch);
-        }
-        weiri_buffer_clear(&items);
-        if (n == 0 && last)
+        uint64_t seen = weiri_signal_count(&commands->answers_arrived);
+        bool last = atomic_load(&commands->answers_end);
+        if (weiri_answers_turn(commands))
+            continue;
+        if (last)
             break;
-        if (n == 0)
-            (void)weiri_signal_wait(&a.commands->answers_arrived, seen, -1);
+        (void)weiri_signal_wait(&commands->answers_arrived, seen, -1);
     }
-    weiri_buffer_fini(&items);
-    weiri_chunk_fini(&a.chunk);
 }

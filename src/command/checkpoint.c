@@ -27,8 +27,9 @@ struct weiri_checkpoints {
     weiri_signal arrived;
     _Atomic bool ending;
     weiri_thread thread;
-    MDB_txn *txn;       /* the writer's */
-    weiri_buffer value; /* the writer's */
+    weiri_buffer items; /* the writer's, with the next two: slices taken */
+    MDB_txn *txn;
+    weiri_buffer value;
 };
 
 size_t
@@ -56,6 +57,13 @@ static weir_status
 failed(weir_error *err, const char *what, int code)
 {
     return weiri_error_set(err, WEIR_IO, "checkpoint: %s: %s", what, mdb_strerror(code));
+}
+
+static void
+abandon(weiri_checkpoints *c)
+{
+    mdb_txn_abort(c->txn);
+    c->txn = NULL;
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------- */
@@ -155,12 +163,14 @@ weiri_checkpoints_close(weiri_checkpoints *c)
     if (c == NULL)
         return;
     weiri_checkpoints_stop(c);
+    abandon(c);
     if (c->env != NULL)
         mdb_env_close(c->env);
     weiri_mailbox_fini(&c->slices);
     weiri_signal_fini(&c->arrived);
     weiri_lock_fini(&c->lock);
     weiri_buffer_fini(&c->value);
+    weiri_buffer_fini(&c->items);
     weiri_release(c->waiting);
     weiri_release(c->tables);
     weiri_release(c);
@@ -287,41 +297,43 @@ write_slice(weiri_checkpoints *c, weiri_slice *slice)
             c->txn = NULL;
         }
     }
-    if (code != 0 && c->txn != NULL) {
-        mdb_txn_abort(c->txn);
-        c->txn = NULL;
-    }
+    if (code != 0)
+        abandon(c);
     return code;
+}
+
+bool
+weiri_checkpoints_turn(weiri_checkpoints *c)
+{
+    weiri_bytes item;
+    size_t at = 0, n = weiri_mailbox_take(&c->slices, &c->items);
+
+    while (weiri_mailbox_next(&c->items, &at, &item)) {
+        weiri_slice *slice;
+        memcpy(&slice, item.data, sizeof slice);
+        slice->failed = write_slice(c, slice) != 0;
+        atomic_store(&slice->busy, false);
+        weiri_signal_raise(slice->wake);
+    }
+    weiri_buffer_clear(&c->items);
+    return n > 0;
 }
 
 static void
 write_all(void *argument)
 {
     weiri_checkpoints *c = argument;
-    weiri_buffer items = { 0 };
 
     for (;;) {
         uint64_t seen = weiri_signal_count(&c->arrived);
         bool ending = atomic_load(&c->ending);
-        weiri_bytes item;
-        size_t at = 0, n = weiri_mailbox_take(&c->slices, &items);
-        while (weiri_mailbox_next(&items, &at, &item)) {
-            weiri_slice *slice;
-            memcpy(&slice, item.data, sizeof slice);
-            slice->failed = write_slice(c, slice) != 0;
-            atomic_store(&slice->busy, false);
-            weiri_signal_raise(slice->wake);
-        }
-        weiri_buffer_clear(&items);
-        if (n == 0 && ending)
+        if (weiri_checkpoints_turn(c))
+            continue;
+        if (ending)
             break;
-        if (n == 0)
-            (void)weiri_signal_wait(&c->arrived, seen, -1);
+        (void)weiri_signal_wait(&c->arrived, seen, -1);
     }
-    if (c->txn != NULL)
-        mdb_txn_abort(c->txn);
-    c->txn = NULL;
-    weiri_buffer_fini(&items);
+    abandon(c); /* LMDB wants it on the thread that began it */
 }
 
 weir_status

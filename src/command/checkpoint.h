@@ -73,6 +73,8 @@ WEIR_MUST_USE weir_status weiri_checkpoints_open(
 void weiri_checkpoints_close(weiri_checkpoints *checkpoints); /* NULL is fine */
 WEIR_MUST_USE weir_status weiri_checkpoints_start(weiri_checkpoints *checkpoints);
 void weiri_checkpoints_stop(weiri_checkpoints *checkpoints); /* writes what it has */
+/* One turn of the writer: the slices that wait. True: there were some. Thread: the writer's, or its caller's if it was never started. */
+bool weiri_checkpoints_turn(weiri_checkpoints *checkpoints);
 uint64_t weiri_checkpoints_fingerprint(const weiri_checkpoints *checkpoints);
 
 /* One lane at a time: false: another has it; it raises `wake` of all who asked when it gives it back. */

@@ -71,9 +71,10 @@ recover_all(weiri_commands *c, weir_error *err)
 {
     weir_status status = WEIR_OK;
 
-    for (uint32_t i = 0; i < c->threads; i++)
+    for (uint32_t i = 1; i < c->threads; i++)
         if (weiri_thread_start(&c->lane_threads[i].thread, "recover", recover_some, &c->lane_threads[i]) != WEIR_OK)
             recover_some(&c->lane_threads[i]);
+    recover_some(&c->lane_threads[0]);
     for (uint32_t i = 0; i < c->threads; i++) {
         weiri_lane_thread *t = &c->lane_threads[i];
         weiri_thread_join(&t->thread);
@@ -105,6 +106,7 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
     const char *build_id = config->build_id == NULL ? "" : config->build_id;
 
     c->config = *config;
+    c->answerer = (weiri_answerer){ .commands = c, .passed = WEIRI_NO_OFFSET };
     c->partitions = weiri_log_identity_of(config->log)->partitions;
     fill_defaults(c);
     name_types(c);
@@ -210,6 +212,8 @@ weiri_commands_close(weiri_commands *c)
     for (uint32_t i = 0; i < c->threads; i++)
         weiri_signal_fini(&c->lane_threads[i].wake);
     weiri_mailbox_fini(&c->answers);
+    weiri_buffer_fini(&c->answerer.items);
+    weiri_chunk_fini(&c->answerer.chunk);
     weiri_signal_fini(&c->answers_arrived);
     weiri_release(c->lanes);
     weiri_release(c->lane_threads);

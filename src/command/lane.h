@@ -119,6 +119,17 @@ struct weiri_lane {
     _Atomic uint64_t refused;              /* by senders */
 };
 
+/* What the callback thread keeps between its turns. */
+typedef struct weiri_answerer {
+    weiri_commands *commands;
+    weiri_buffer items; /* batches taken: pointers */
+    weiri_chunk chunk;
+    weiri_topic topic; /* of the chunk, with the next two */
+    uint32_t partition;
+    uint64_t passed;            /* the iterator is behind this offset; WEIRI_NO_OFFSET: the chunk is empty */
+    char code[64], words[1024]; /* of a recalled rejection, or of the log's failure */
+} weiri_answerer;
+
 struct weiri_commands {
     weiri_commands_config config;
     uint32_t partitions, threads;
@@ -128,6 +139,7 @@ struct weiri_commands {
     weiri_mailbox answers;
     weiri_signal answers_arrived;
     weiri_thread answers_thread;
+    weiri_answerer answerer;
     weiri_checkpoints *checkpoints;
     weiri_attempts *attempts;
     _Atomic bool stopping, answers_end; /* set once, by stop */
@@ -165,6 +177,8 @@ bool weiri_lane_checkpoint_step(weiri_lane *lane);
 bool weiri_lane_checkpoint_idle(const weiri_lane *lane);
 
 /* ---- answers.c: the callback thread */
+/* One turn: answers the batches that wait. True: there were some. */
+bool weiri_answers_turn(weiri_commands *commands);
 void weiri_answers_run(void *commands);
 
 #endif

@@ -235,28 +235,28 @@ stop_view(weiri_view *view, const weir_error *err, const char *where)
 
 /* ---- the thread ---------------------------------------------------------------------------------------- */
 
-/* Under work. What comes of one batch: true: go on at once, false: wait for more, or for *ret_pause_ms. */
+/* Under work. What comes of one batch. */
 static bool
-work_once(weiri_view *view, int64_t *pause_ms, bool *careful)
+work_once(weiri_view *view)
 {
     weir_error err = { 0 };
     char words[sizeof err.text + sizeof err.file + 32];
-    batch b = { .view = view, .careful = *careful };
+    batch b = { .view = view, .careful = view->careful };
 
     if (view->kind == WEIRI_VIEW_STOPPED) /* only this thread and a rebuild, under work, change it */
         return false;
     weir_status status = run_batch(&b, &err);
-    *careful = false;
+    view->careful = false;
     if (b.failed && !b.careful) { /* status is the event's: once more, with marks */
-        *careful = true;
+        view->careful = true;
         return true;
     }
     if (status == WEIR_OK) {
         uint64_t applied = view->in_transaction;
         view->in_transaction = 0;
-        if (*pause_ms > 0)
+        if (view->pause_ms > 0)
             tell_error(view, "");
-        *pause_ms = 0;
+        view->pause_ms = 0;
         if (b.seen > 0) {
             weiri_view_publish(view, applied, WEIRI_VIEW_FOLLOWING);
             weiri_view_remove_others(view);
@@ -271,8 +271,17 @@ work_once(weiri_view *view, int64_t *pause_ms, bool *careful)
     }
     weiri_error_format(&err, words, sizeof words);
     tell_error(view, words);
-    *pause_ms = *pause_ms == 0 ? PAUSE_LEAST_MS : *pause_ms * 2 > PAUSE_MOST_MS ? PAUSE_MOST_MS : *pause_ms * 2;
+    view->pause_ms = view->pause_ms == 0 ? PAUSE_LEAST_MS : view->pause_ms * 2 > PAUSE_MOST_MS ? PAUSE_MOST_MS : view->pause_ms * 2;
     return false;
+}
+
+bool
+weiri_view_turn(weiri_view *view)
+{
+    weiri_lock_take(&view->work);
+    bool more = work_once(view);
+    weiri_lock_give(&view->work);
+    return more;
 }
 
 /* Sleeps so long, whatever the log does meanwhile. */
@@ -291,8 +300,6 @@ weiri_view_project(void *user)
     weiri_view *view = user;
     weiri_views *views = view->views;
     weiri_signal *arrived = weiri_log_moved(views->config.log);
-    int64_t pause_ms = 0;
-    bool careful = false;
 
     while (!atomic_load(&views->stopping)) {
         uint64_t seen = weiri_signal_count(arrived);
@@ -300,11 +307,9 @@ weiri_view_project(void *user)
             (void)weiri_signal_wait(arrived, seen, 5);
             continue;
         }
-        weiri_lock_take(&view->work);
-        bool more = work_once(view, &pause_ms, &careful);
-        weiri_lock_give(&view->work);
-        if (pause_ms > 0)
-            pause_for(view, arrived, pause_ms);
+        bool more = weiri_view_turn(view);
+        if (view->pause_ms > 0)
+            pause_for(view, arrived, view->pause_ms);
         else if (!more && !atomic_load(&views->stopping))
             (void)weiri_signal_wait(arrived, seen, -1);
     }

@@ -32,6 +32,8 @@ typedef struct weiri_view {
     uint64_t in_transaction;   /* guarded by work: events of the view's */
     _Atomic uint32_t yield;    /* rebuilds that wait for work */
     bool alone;                /* guarded by work: no file of another version is left */
+    bool careful;              /* guarded by work: the next batch goes by single events */
+    int64_t pause_ms;          /* after an error of the database; written under work by the projector alone */
 
     weiri_lock state;
     weiri_view_state kind; /* guarded by state, as all below */
@@ -70,7 +72,9 @@ WEIR_MUST_USE weir_status weiri_view_apply(
 bool weiri_view_has(const weiri_view *view, const weiri_record *record, const weiri_type **ret_type);
 
 /* projector.c */
-void weiri_view_project(void *view);                                                /* the thread */
+void weiri_view_project(void *view); /* the thread */
+/* One turn of it: a batch. True: go on at once; false: there is no more yet, or pause_ms to wait. */
+bool weiri_view_turn(weiri_view *view);
 void weiri_view_publish(weiri_view *view, uint64_t applied, weiri_view_state kind); /* under work: makes positions visible */
 
 /* life.c: under work. Opens the store, anew if what is there doesn't fit the log. */
