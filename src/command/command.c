@@ -6,10 +6,13 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "command/front.h"
 #include "command/lane.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { DRAIN_MS = 5000 }; /* a front waits so long for outcomes when it ends */
 
 typedef struct weiri_lane_thread {
     weiri_commands *commands;
@@ -41,6 +44,8 @@ fill_defaults(weiri_commands *c)
         config->checkpoint_events = 1000000;
     if (config->checkpoint_slice == 0)
         config->checkpoint_slice = 256 << 10;
+    if (config->outcome_ms == 0)
+        config->outcome_ms = 30000;
 }
 
 static void
@@ -106,7 +111,7 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
     const char *build_id = config->build_id == NULL ? "" : config->build_id;
 
     c->config = *config;
-    c->answerer = (weiri_answerer){ .commands = c, .passed = WEIRI_NO_OFFSET };
+    c->answerer = (weiri_answerer){ .commands = c, .recall = { .log = config->log, .passed = WEIRI_NO_OFFSET } };
     c->partitions = weiri_log_identity_of(config->log)->partitions;
     fill_defaults(c);
     name_types(c);
@@ -125,8 +130,10 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
     uint64_t fingerprint = weiri_hash64(weiri_schema_fingerprint(config->schema), build_id, strlen(build_id));
     if (status == WEIR_OK)
         status = weiri_checkpoints_open(config->dir, config->log, fingerprint, &c->checkpoints, err);
-    if (status == WEIR_OK)
+    if (status == WEIR_OK && !weiri_log_shared(config->log))
         status = recover_all(c, err);
+    if (status == WEIR_OK && weiri_log_shared(config->log) && !config->no_front)
+        c->front = weiri_front_new(&c->config);
     if (status != WEIR_OK) {
         weiri_commands_close(c);
         return status;
@@ -157,6 +164,23 @@ run_lanes(void *argument)
     }
 }
 
+/* On a shared log lanes live from the partitions that come to this process. */
+static weir_status
+join(weiri_commands *c, weir_error *err)
+{
+    const weiri_log_lanes lanes = { .given = weiri_intake_given,
+        .revoked = weiri_intake_revoked,
+        .claimed = weiri_intake_claimed,
+        .command = weiri_intake_command,
+        .user = c };
+
+    if (!weiri_log_shared(c->config.log) || c->config.no_lanes)
+        return WEIR_OK;
+    weir_status status = weiri_log_join(c->config.log, &lanes, err);
+    c->joined = status == WEIR_OK;
+    return status;
+}
+
 weir_status
 weiri_commands_start(weiri_commands *c, weir_error *err)
 {
@@ -168,10 +192,16 @@ weiri_commands_start(weiri_commands *c, weir_error *err)
         status = weiri_checkpoints_start(c->checkpoints);
     for (uint32_t i = 0; status == WEIR_OK && i < c->threads; i++)
         status = weiri_thread_start(&c->lane_threads[i].thread, "lane", run_lanes, &c->lane_threads[i]);
-    if (status == WEIR_OK)
-        return WEIR_OK;
-    weiri_commands_stop(c);
-    return weiri_error_set(err, status, "a thread of the command side can't be started");
+    if (status == WEIR_OK && c->front != NULL)
+        status = weiri_front_start(c->front);
+    if (status != WEIR_OK) {
+        weiri_commands_stop(c);
+        return weiri_error_set(err, status, "a thread of the command side can't be started");
+    }
+    status = join(c, err);
+    if (status != WEIR_OK)
+        weiri_commands_stop(c);
+    return status;
 }
 
 void
@@ -180,9 +210,14 @@ weiri_commands_stop(weiri_commands *c)
     if (c->stopped)
         return;
     c->stopped = true;
+    atomic_store(&c->refusing, true);
+    if (c->front != NULL)
+        weiri_front_stop(c->front, DRAIN_MS);
     atomic_store(&c->stopping, true);
     for (uint32_t p = 0; p < c->partitions; p++)
         weiri_mailbox_close(&c->lanes[p].mailbox);
+    if (c->joined)
+        weiri_log_leave(c->config.log);
     for (uint32_t i = 0; i < c->threads; i++) {
         weiri_signal_raise(&c->lane_threads[i].wake);
         weiri_thread_join(&c->lane_threads[i].thread);
@@ -207,13 +242,14 @@ weiri_commands_close(weiri_commands *c)
     weiri_commands_stop(c);
     for (uint32_t p = 0; p < c->partitions; p++)
         weiri_lane_fini(&c->lanes[p]);
+    weiri_front_free(c->front);
     weiri_checkpoints_close(c->checkpoints);
     weiri_attempts_close(c->attempts);
     for (uint32_t i = 0; i < c->threads; i++)
         weiri_signal_fini(&c->lane_threads[i].wake);
     weiri_mailbox_fini(&c->answers);
     weiri_buffer_fini(&c->answerer.items);
-    weiri_chunk_fini(&c->answerer.chunk);
+    weiri_recall_fini(&c->answerer.recall);
     weiri_signal_fini(&c->answers_arrived);
     weiri_release(c->lanes);
     weiri_release(c->lane_threads);
@@ -223,6 +259,8 @@ weiri_commands_close(weiri_commands *c)
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------- */
+
+#define WEIRI_KEY_WORDS "a key is 1-255 bytes of UTF-8 without control characters"
 
 /* `pieces`: source, headers, payload; their sizes are in the request already. */
 static weir_status
@@ -234,7 +272,7 @@ send(weiri_commands *c, weiri_request *request, uint16_t aggregate, weiri_bytes 
     weiri_lane *lane = &c->lanes[partition];
 
     if (!weiri_key_valid(key))
-        return weiri_error_set(err, WEIR_INVALID, "a key is 1-255 bytes of UTF-8 without control characters");
+        return weiri_error_set(err, WEIR_INVALID, WEIRI_KEY_WORDS);
     if (id.size > WEIRI_ID_MOST)
         return weiri_error_set(err, WEIR_INVALID, "a command id has at most %d bytes", WEIRI_ID_MOST);
     memcpy(scope, key.data, key.size);
@@ -273,13 +311,29 @@ check_submit(const weiri_submit *submit, weir_error *err)
     return WEIR_OK;
 }
 
+static weir_status
+submit_to_front(weiri_commands *c, const weiri_submit *submit, weir_error *err)
+{
+    if (c->front == NULL)
+        return weiri_error_set(err, WEIR_INVALID, "this process has not the role 'front': it takes no commands");
+    if (atomic_load(&c->refusing))
+        return weiri_error_set(err, WEIR_CLOSED, "the engine is being closed");
+    return weiri_front_submit(c->front, submit, err);
+}
+
 weir_status
 weiri_commands_submit(weiri_commands *c, const weiri_submit *submit, weir_error *err)
 {
     weir_status status = check_submit(submit, err);
 
+    if (status == WEIR_OK && !weiri_key_valid(submit->key))
+        status = weiri_error_set(err, WEIR_INVALID, WEIRI_KEY_WORDS);
+    if (status == WEIR_OK && submit->id.size > WEIRI_ID_MOST)
+        status = weiri_error_set(err, WEIR_INVALID, "a command id has at most %d bytes", WEIRI_ID_MOST);
     if (status == WEIR_OK)
         status = weiri_log_state(c->config.log, err);
+    if (status == WEIR_OK && weiri_log_shared(c->config.log))
+        return submit_to_front(c, submit, err);
     if (status != WEIR_OK)
         return status;
     weiri_request request = { .kind = WEIRI_REQUEST_COMMAND,
@@ -308,6 +362,8 @@ ask(weiri_commands *c, weiri_request_kind kind, uint16_t aggregate, weiri_bytes 
     const weiri_bytes nothing[3] = { { 0 } };
 
     weiri_assert(aggregate < weiri_schema_aggregates(c->config.schema));
+    if (weiri_key_valid(key) && weiri_commands_lane(c, weiri_partition_of(key, c->partitions), NULL) != WEIRI_LANE_SERVING)
+        return weiri_error_set(err, WEIR_FENCED, WEIRI_FENCED_WORDS);
     return send(c, &request, aggregate, key, id, nothing, 0, err);
 }
 
@@ -354,4 +410,24 @@ weiri_commands_metrics(weiri_commands *c, uint32_t partition, weiri_lane_metrics
     ret_metrics->queue_items = items;
     ret_metrics->queue_bytes = bytes;
     ret_metrics->queue_refused = atomic_load_explicit(&lane->refused, memory_order_relaxed);
+}
+
+weiri_lane_life
+weiri_commands_lane(weiri_commands *c, uint32_t partition, weir_error *err)
+{
+    weiri_lane_share *share = &c->lanes[partition].share;
+    weiri_lane_life life = weiri_lane_life_of(&c->lanes[partition]);
+
+    if (life == WEIRI_LANE_HALTED && err != NULL) {
+        weiri_lock_take(&share->lock);
+        *err = share->halt_err;
+        weiri_lock_give(&share->lock);
+    }
+    return life;
+}
+
+uint64_t
+weiri_commands_waiters(weiri_commands *c)
+{
+    return c->front == NULL ? 0 : weiri_front_waiters(c->front);
 }

@@ -22,13 +22,13 @@ subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
     s->headers = (weiri_bytes){ at, request->headers_size };
     at += s->headers.size;
     s->payload = (weiri_bytes){ at, request->payload_size };
-    uint16_t aggregate = request->type;
+    s->aggregate = request->type;
     s->type = NULL;
     if (request->kind == WEIRI_REQUEST_COMMAND) {
         s->type = weiri_schema_type(lane->commands->config.schema, request->type);
-        aggregate = s->type->aggregate;
+        s->aggregate = s->type->aggregate;
     }
-    s->entry = weiri_states_find(&lane->states, request->aggregate_hash, aggregate, s->key);
+    s->entry = s->aggregate == WEIRI_NO_TYPE ? NULL : weiri_states_find(&lane->states, request->aggregate_hash, s->aggregate, s->key);
     s->version = s->entry == NULL ? 0 : s->entry->version;
     s->known = NULL;
     s->at = WEIRI_NO_OFFSET;
@@ -45,17 +45,28 @@ reject(weiri_lane *lane, weiri_subject *s, const char *code, const char *text, b
 
 /* ---- has it been decided before? ------------------------------------------------------------------------ */
 
+/* What is refused leaves no trace, and may be sent again; but on a shared log it has been consumed, and must leave an outcome. */
+static weiri_pending *
+refuse(weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last)
+{
+    const weiri_ending end = { WEIRI_OUTCOME_REJECTED, status, code, text, .last = last };
+
+    if (lane->share.on)
+        return weiri_lane_end(lane, s, &end);
+    weiri_pending *pending = weiri_lane_answer(lane, s->request, status);
+    pending->version = s->version;
+    weiri_lane_answer_words(lane, pending, code, text);
+    return pending;
+}
+
 static void
-refuse_gap(weiri_lane *lane, const weiri_subject *s, uint64_t last)
+refuse_gap(weiri_lane *lane, weiri_subject *s, uint64_t last)
 {
     char text[160];
-    weiri_pending *pending = weiri_lane_answer(lane, s->request, WEIR_CONFLICT);
 
     (void)snprintf(text, sizeof text, "the source is at %llu in this partition; the command says that it follows %llu",
         (unsigned long long)last, (unsigned long long)s->request->previous);
-    pending->version = s->version;
-    pending->last_sequence = last;
-    weiri_lane_answer_words(lane, pending, "gap", text);
+    refuse(lane, s, WEIR_CONFLICT, WEIRI_CODE_GAP, text, &last)->last_sequence = last;
 }
 
 /* True: by its source it is a repeat, a gap or a misuse, and is answered. */
@@ -66,15 +77,14 @@ settled_by_source(weiri_lane *lane, weiri_subject *s)
     uint64_t last = s->known == NULL ? 0 : s->known->last;
 
     if (s->known == NULL && lane->sources.count == WEIRI_SOURCES_MOST) {
-        weiri_lane_answer_words(
-            lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "too-many-sources", "this partition knows 65,536 sources");
+        (void)refuse(lane, s, WEIR_BUSY, WEIRI_CODE_TOO_MANY_SOURCES, "this partition knows 65,536 sources", NULL);
     } else if (s->known != NULL && s->known->fingerprint != s->request->fingerprint) {
         reject(lane, s, "source-reused", "this source was seen with other content under the same name", false);
     } else if (s->request->sequence <= last) {
-        const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = WEIRI_NO_OFFSET };
+        const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true };
         weiri_lane_end(lane, s, &end)->source = WEIRI_NO_OFFSET;
         lane->counted.repeated++;
-    } else if (s->request->previous != last) {
+    } else if (s->request->previous != last && s->request->previous != WEIRI_NO_PREVIOUS) {
         refuse_gap(lane, s, last);
     } else
         return false;
@@ -105,7 +115,7 @@ settled_by_id(weiri_lane *lane, weiri_subject *s)
         reject(lane, s, "id-reused", "this id was used for another command of the same aggregate", false);
         return true;
     }
-    const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = found->source };
+    const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .first = found };
     answer_as_then(weiri_lane_end(lane, s, &end), found);
     lane->counted.repeated++;
     return true;
@@ -173,6 +183,18 @@ quarantine(weiri_lane *lane, weiri_subject *s)
 
     (void)weiri_lane_end(lane, s, &end);
     lane->counted.quarantined++;
+}
+
+/* What the log brought and no rule can see: "malformed" as one that can't be unpacked, or "wrong-partition". */
+static void
+handle_flawed(weiri_lane *lane, weiri_subject *s)
+{
+    const char *code = s->payload.data, *text = code + strlen(code) + 1;
+
+    if (s->source.size > 0 && settled_by_source(lane, s))
+        return;
+    reject(lane, s, code, text, s->source.size > 0);
+    lane->counted.malformed++;
 }
 
 static void
@@ -250,6 +272,9 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
         break;
     case WEIRI_REQUEST_LOOKUP:
         handle_lookup(lane, &s);
+        break;
+    case WEIRI_REQUEST_FLAWED:
+        handle_flawed(lane, &s);
         break;
     }
 }

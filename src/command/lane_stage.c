@@ -9,7 +9,7 @@
 weiri_pending *
 weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status)
 {
-    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP };
+    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_OUTCOME };
     weiri_batch *batch = lane->filling;
 
     weiri_assert(batch->count < WEIRI_BATCH_COMMANDS);
@@ -54,15 +54,24 @@ record_of(const weiri_lane *lane, const weiri_subject *s, weiri_record_kind kind
         .source = s->at,
         .previous_source = WEIRI_NO_OFFSET,
         .previous_offset = WEIRI_NO_OFFSET,
-        .aggregate = lane->commands->aggregate_names[s->type->aggregate],
+        .aggregate = s->aggregate == WEIRI_NO_TYPE ? (weiri_bytes){ 0 } : lane->commands->aggregate_names[s->aggregate],
         .key = s->key,
         .id = s->id };
 }
 
+/* On a shared log the command stands in the log already: what is staged answers it. */
 static void
 stage_command(weiri_lane *lane, weiri_subject *s)
 {
-    s->at = lane->next_command++;
+    weiri_batch *batch = lane->filling;
+
+    s->at = lane->share.on ? s->request->log_source : lane->next_command;
+    lane->next_command = s->at + 1;
+    if (batch->stored++ == 0)
+        batch->append.first_source = s->at;
+    batch->append.last_source = s->at;
+    if (lane->share.on)
+        return;
     weiri_record record = record_of(lane, s, WEIRI_RECORD_COMMAND);
     record.type = lane->commands->type_names[s->type->number];
     record.payload = s->payload;
@@ -90,6 +99,22 @@ add_memory_headers(weiri_lane *lane, const weiri_subject *s, bool remembered, bo
         weiri_headers_add(&lane->headers, WEIRI_HEADER_PAYLOAD_HASH, (weiri_bytes){ &s->request->payload_hash, sizeof(uint64_t) });
     if (moves)
         add_source_headers(lane, s);
+}
+
+/* What the first answer said: whoever reads the outcome elsewhere has no window to look it up in. */
+static void
+add_original_headers(weiri_lane *lane, const weiri_ending *end)
+{
+    const weiri_window_entry *first = end->first;
+
+    weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, first == NULL ? WEIRI_NO_OFFSET : first->source);
+    if (first == NULL)
+        return;
+    weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_VERSION, first->version);
+    if (first->kind == WEIRI_WINDOW_EVENTS)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_EVENTS, first->events);
+    if (first->kind != WEIRI_WINDOW_ACCEPTED)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_OFFSET, first->offset);
 }
 
 static void
@@ -137,7 +162,9 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     if (end->code[0] != '\0')
         weiri_headers_add(&lane->headers, WEIRI_HEADER_CODE, weiri_bytes_of(end->code));
     if (end->repeats)
-        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, end->original);
+        add_original_headers(lane, end);
+    if (end->last != NULL)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_LAST, *end->last);
     add_memory_headers(lane, s, remembered, moves);
     weiri_record record = record_of(lane, s, WEIRI_RECORD_OUTCOME);
     record.type = weiri_bytes_of(end->type);

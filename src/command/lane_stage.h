@@ -7,7 +7,8 @@
 
 typedef struct weiri_subject {
     const weiri_request *request;
-    const weiri_type *type;
+    const weiri_type *type; /* NULL: none that is known here */
+    uint16_t aggregate;     /* WEIRI_NO_TYPE: not known */
     const char *key_text;
     weiri_bytes key, scope, id, source, headers, payload;
     weiri_state_entry *entry; /* NULL: no events yet */
@@ -25,7 +26,8 @@ typedef struct weiri_ending {
     bool remembered;         /* the window keeps it, if the id is a client's and no source was given */
     bool moves;              /* a source goes on past it */
     bool repeats;
-    uint64_t original;
+    const weiri_window_entry *first; /* what it repeats; NULL: known by its source alone */
+    const uint64_t *last;            /* of a gap: where its source is */
 } weiri_ending;
 
 weiri_pending *weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status);
