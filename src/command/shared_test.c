@@ -29,6 +29,7 @@ typedef struct world {
     testing_cluster *cluster;
     process processes[PROCESSES];
     unsigned commands; /* of each client */
+    int64_t outcome_ms;
     weiri_signal never;
     _Atomic unsigned clients_left;
 } world;
@@ -51,7 +52,7 @@ up(world *w, process *p)
     p->side.config.log = p->side.log;
     p->side.config.dir = p->side.dir;
     p->side.config.world = &weiri_world_real;
-    p->side.config.outcome_ms = 400;
+    p->side.config.outcome_ms = w->outcome_ms;
     p->side.config.checkpoint_events = 200;
     p->side.config.queue_items = 50;
     weir_status status = weiri_commands_open(&p->side.config, &p->side.commands, &err);
@@ -71,7 +72,7 @@ down(process *p)
 static void
 world_begin(world *w, uint64_t seed, unsigned commands)
 {
-    *w = (world){ .commands = commands };
+    *w = (world){ .commands = commands, .outcome_ms = commands > 0 ? 400 : 1000000 };
     weiri_signal_init(&w->never);
     w->cluster = testing_cluster_new(PARTITIONS, seed);
     for (int i = 0; i < PROCESSES; i++) {
@@ -207,6 +208,7 @@ disturb(world *w)
         testing_cluster_freeze(p->side.log, true);
         for (uint32_t i = 0; i < PARTITIONS; i++)
             testing_cluster_assign(w->cluster, i, next->side.log);
+        pause_ms(w, 10);
         testing_cluster_freeze(p->side.log, false);
         break;
     case 3:
@@ -345,10 +347,258 @@ test_what_clients_are_told_is_what_the_log_holds_whatever_fails(void **state)
     assert_true(all.unknown > 0 && all.claims > seeds * PARTITIONS && repeats > 0);
 }
 
+/* ---- one thing at a time ------------------------------------------------------------------------------------ */
+
+static void
+assign_all(world *w, unsigned i)
+{
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        testing_cluster_assign(w->cluster, p, w->processes[i].side.log);
+}
+
+static void
+wait_for(world *w, unsigned i, uint32_t partition, weiri_lane_life life)
+{
+    while (weiri_commands_lane(w->processes[i].side.commands, partition, NULL) != life)
+        pause_ms(w, 1);
+}
+
+static void
+serve_all(world *w, unsigned i)
+{
+    assign_all(w, i);
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        wait_for(w, i, p, WEIRI_LANE_SERVING);
+}
+
+static void
+test_an_outcome_that_comes_before_its_command_is_reported_is_told(void **state)
+{
+    world w;
+    testing_answer answer;
+
+    world_begin(&w, 1, 0);
+    testing_cluster_faults(w.cluster, &(testing_faults){ .send_told_late = 1000 });
+    serve_all(&w, 0);
+    for (unsigned i = 0; i < 300; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "id%u", i);
+        const testing_command command = { .counter = "k", .id = id, .amount = 1 };
+        assert_int_equal(send_through(&w, 1, &command, &answer), WEIR_OK);
+        assert_false(answer.answer.repeated);
+        assert_int_equal(answer.answer.version, i + 1);
+    }
+    world_end(&w);
+}
+
+static void
+test_all_who_wait_with_one_id_are_answered(void **state)
+{
+    enum { WAITERS = 6 };
+    testing_answer answers[WAITERS];
+    unsigned first = 0;
+    weir_error err;
+    world w;
+
+    world_begin(&w, 2, 0);
+    for (unsigned i = 0; i < WAITERS; i++) { /* nobody serves yet: they wait side by side */
+        const testing_command command = { .counter = "k", .id = "one", .amount = i < 4 ? 5 : 6 };
+        testing_answer_init(&answers[i]);
+        assert_int_equal(testing_send(&w.processes[i % 2].side, &command, &answers[i], &err), WEIR_OK);
+    }
+    assert_true(weiri_commands_waiters(w.processes[0].side.commands) > 0);
+    serve_all(&w, 2);
+    for (unsigned i = 0; i < WAITERS; i++) {
+        testing_answer_wait(&answers[i]);
+        first += answers[i].answer.status == WEIR_OK && !answers[i].answer.repeated;
+        if (answers[i].answer.status == WEIR_REJECTED)
+            assert_string_equal(answers[i].code, "id-reused");
+        else
+            assert_int_equal(answers[i].answer.version, 1);
+    }
+    assert_int_equal(first, 1);
+    /* Whoever of the two payloads came first, the others of it were repeats, and those of the other refused. */
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(answers[i].answer.status, answers[0].answer.status);
+    assert_int_equal(weiri_commands_waiters(w.processes[0].side.commands), 0);
+    world_end(&w);
+}
+
+static void
+test_repeats_are_answered_as_the_first_time_by_any_front(void **state)
+{
+    static const struct {
+        int64_t amount;
+        const char *id;
+    } commands[] = { { 3, "events" }, { 0, "nothing" }, { -1, "rejected" } };
+    testing_answer first, again;
+    world w;
+
+    world_begin(&w, 3, 0);
+    serve_all(&w, 0);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const testing_command command = { .counter = "k", .id = commands[i].id, .amount = commands[i].amount };
+        (void)send_through(&w, 1, &command, &first);
+        const testing_command between = { .counter = "k", .amount = 1 };
+        (void)send_through(&w, 1, &between, &again); /* the aggregate goes on */
+        (void)send_through(&w, 2, &command, &again);
+        assert_true(again.answer.repeated && !first.answer.repeated);
+        assert_int_equal(again.answer.status, first.answer.status);
+        assert_int_equal(again.answer.source, first.answer.source);
+        assert_int_equal(again.answer.version, first.answer.version);
+        assert_int_equal(again.answer.events, first.answer.events);
+        assert_int_equal(again.answer.events_offset, first.answer.events_offset);
+        assert_string_equal(again.code, first.code);
+        assert_string_equal(again.text, first.text);
+    }
+    world_end(&w);
+}
+
+static void
+test_a_process_that_stood_still_is_fenced_and_its_commands_are_decided_elsewhere(void **state)
+{
+    testing_answer answer;
+    weir_error err;
+    world w;
+
+    world_begin(&w, 4, 0);
+    serve_all(&w, 0);
+    uint32_t partition = weiri_partition_of(weiri_bytes_of("k"), PARTITIONS);
+    const testing_command command = { .counter = "k", .id = "id", .amount = 7 };
+    testing_answer_init(&answer);
+    /* The lane has it in hand, and its append waits in a log that stands still. */
+    assert_int_equal(testing_send(&w.processes[0].side, &command, &answer, &err), WEIR_OK);
+    testing_cluster_freeze(w.processes[0].side.log, true);
+    assign_all(&w, 1);
+    wait_for(&w, 1, partition, WEIRI_LANE_SERVING);
+    const testing_command next = { .counter = "k", .id = "next", .amount = 1 };
+    testing_answer other;
+    weir_status status = send_through(&w, 1, &next, &other);
+    testing_cluster_freeze(w.processes[0].side.log, false);
+    assert_int_equal(status, WEIR_OK);
+    testing_answer_wait(&answer);
+    wait_for(&w, 0, partition, WEIRI_LANE_AWAY);
+    testing_run(&w.processes[1].side, &command, &other);
+    assert_int_equal(other.answer.status, WEIR_OK);
+    assert_true(testing_cluster_count(w.cluster).claims > PARTITIONS);
+    world_end(&w);
+}
+
+static void
+put_json(world *w, uint32_t partition, const char *type, const char *key, const char *payload, const weiri_flaw *flaw)
+{
+    const weiri_record record = { .kind = WEIRI_RECORD_COMMAND,
+        .flags = WEIRI_RECORD_JSON,
+        .type = weiri_bytes_of(type),
+        .key = weiri_bytes_of(key),
+        .payload = weiri_bytes_of(payload) };
+
+    (void)testing_cluster_put(w->cluster, partition, &record, flaw);
+}
+
+static void
+test_what_cannot_be_decided_leaves_an_outcome_and_the_lane_goes_on(void **state)
+{
+    static const weiri_flaw tombstone = { "malformed", "a tombstone is no command" };
+    testing_oracle oracle = { 0 };
+    world w;
+
+    world_begin(&w, 5, 0);
+    uint32_t p = weiri_partition_of(weiri_bytes_of("k"), PARTITIONS);
+    put_json(&w, p, "testing.v1.Nothing", "k", "{}", NULL);
+    put_json(&w, p, "testing.v1.Added", "k", "{}", NULL);
+    put_json(&w, p, "testing.v1.Add", "k", "{\"amount\":", NULL);
+    put_json(&w, p, "testing.v1.Add", "k", "{\"amonut\":1}", NULL);
+    put_json(&w, p, "testing.v1.Add", "k", "{\"counterId\":\"other\"}", NULL);
+    put_json(&w, p, "testing.v1.Add", "", "{}", NULL);
+    put_json(&w, p, "", "k", "", &tombstone);
+    put_json(&w, (p + 1) % PARTITIONS, "testing.v1.Add", "k", "{\"amount\":1}", NULL);
+    put_json(&w, p, "testing.v1.Add", "k", "{\"amount\":4}", NULL);
+    serve_all(&w, 0);
+    settle(&w);
+    testing_oracle_read(&oracle, w.processes[1].side.log, w.cluster);
+    assert_int_equal(oracle.malformed, 7);
+    unsigned wrong = 0, accepted = 0;
+    for (size_t i = 0; i < oracle.n; i++) {
+        wrong += strcmp(oracle.all[i].code, "wrong-partition") == 0;
+        accepted += strcmp(oracle.all[i].type, "weir.accepted") == 0;
+    }
+    assert_int_equal(wrong, 1);
+    assert_int_equal(accepted, 1);
+    /* A lane that comes later goes past them. */
+    serve_all(&w, 2);
+    testing_answer answer;
+    const testing_command command = { .counter = "k", .amount = 1 };
+    assert_int_equal(send_through(&w, 1, &command, &answer), WEIR_OK);
+    assert_int_equal(answer.answer.version, 2);
+    testing_oracle_fini(&oracle);
+    world_end(&w);
+}
+
+static void
+test_questions_are_answered_where_the_partition_is_served(void **state)
+{
+    testing_answer answer;
+    weir_error err;
+    uint64_t version, last, fingerprint;
+    world w;
+
+    world_begin(&w, 6, 0);
+    serve_all(&w, 0);
+    uint32_t p = weiri_partition_of(weiri_bytes_of("k"), PARTITIONS);
+    const testing_command command = { .counter = "k", .source = "file", .sequence = 1, .amount = 9, .fingerprint = 5 };
+    assert_int_equal(send_through(&w, 1, &command, &answer), WEIR_OK);
+    assert_int_equal(testing_total(&w.processes[0].side, "k", &version), 9);
+    assert_int_equal(version, 1);
+    assert_true(weiri_commands_source(w.processes[0].side.commands, p, weiri_bytes_of("file"), &last, &fingerprint));
+    assert_int_equal(last, 1);
+    int counter = weiri_schema_aggregate_find(w.processes[1].side.schema, weiri_bytes_of("counter"));
+    assert_int_equal(
+        weiri_commands_ask_state(w.processes[1].side.commands, (uint16_t)counter, weiri_bytes_of("k"), testing_answered, &answer, &err),
+        WEIR_FENCED);
+    world_end(&w);
+}
+
+static void
+test_more_than_so_many_waiters_are_refused(void **state)
+{
+    testing_answer *answers = weiri_allocate((WEIRI_WAITERS_MOST + 1) * sizeof *answers), one;
+    unsigned taken = 0;
+    weir_error err;
+    world w;
+
+    world_begin(&w, 7, 0);
+    testing_side *side = &w.processes[0].side;
+    w.outcome_ms = 1;
+    down(&w.processes[0]);
+    up(&w, &w.processes[0]);
+    testing_cluster_freeze(side->log, true);
+    const testing_command command = { .counter = "k", .amount = 1 };
+    while (testing_send(side, &command, &answers[taken], &err) == WEIR_OK)
+        taken++;
+    assert_int_equal(taken, WEIRI_WAITERS_MOST);
+    assert_int_equal(err.status, WEIR_BUSY);
+    assert_int_equal(weiri_commands_waiters(side->commands), WEIRI_WAITERS_MOST);
+    testing_cluster_freeze(side->log, false);
+    for (unsigned i = 0; i < taken; i++) /* nobody serves: their time is over */
+        testing_answer_wait(&answers[i]);
+    assert_int_equal(answers[7].answer.status, WEIR_TIMEOUT);
+    assert_int_equal(send_through(&w, 0, &command, &one), WEIR_TIMEOUT);
+    world_end(&w);
+    weiri_release(answers);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_outcome_that_comes_before_its_command_is_reported_is_told),
+        cmocka_unit_test(test_all_who_wait_with_one_id_are_answered),
+        cmocka_unit_test(test_repeats_are_answered_as_the_first_time_by_any_front),
+        cmocka_unit_test(test_a_process_that_stood_still_is_fenced_and_its_commands_are_decided_elsewhere),
+        cmocka_unit_test(test_what_cannot_be_decided_leaves_an_outcome_and_the_lane_goes_on),
+        cmocka_unit_test(test_questions_are_answered_where_the_partition_is_served),
+        cmocka_unit_test(test_more_than_so_many_waiters_are_refused),
         cmocka_unit_test(test_what_clients_are_told_is_what_the_log_holds_whatever_fails),
     };
 
