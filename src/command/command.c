@@ -216,12 +216,13 @@ weiri_commands_stop(weiri_commands *c)
     atomic_store(&c->stopping, true);
     for (uint32_t p = 0; p < c->partitions; p++)
         weiri_mailbox_close(&c->lanes[p].mailbox);
-    if (c->joined)
+    if (c->joined && !atomic_exchange(&c->leaving, true))
         weiri_log_leave(c->config.log);
     for (uint32_t i = 0; i < c->threads; i++) {
         weiri_signal_raise(&c->lane_threads[i].wake);
         weiri_thread_join(&c->lane_threads[i].thread);
     }
+    weiri_thread_join(&c->leaver);
     /* The log's thread may still be on its way out of a report. */
     for (uint32_t p = 0; p < c->partitions; p++) {
         weiri_lock_take(&c->lanes[p].done_lock);

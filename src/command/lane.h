@@ -92,8 +92,8 @@ typedef struct weiri_batch {
 typedef struct weiri_lane_share {
     bool on;                              /* the log is shared */
     _Atomic int life;                     /* weiri_lane_life; the lane's thread alone changes it */
-    bool claimed_open;                    /* a claim has not ended yet */
-    bool left;                            /* memory is empty or ahead of the log: no checkpoint of it */
+    bool claim_live;                      /* the last claim has not been released */
+    bool halting;                         /* claim_err is the reason */
     _Atomic uint32_t session;             /* grows when serving ends: commands that came before are worth nothing then */
     _Atomic bool given, revoked, claimed; /* said by the log's thread, taken by the lane's */
     weiri_lock lock;                      /* guards the rest but intake */
@@ -169,8 +169,10 @@ struct weiri_commands {
     weiri_answerer answerer;
     weiri_checkpoints *checkpoints;
     weiri_attempts *attempts;
-    struct weiri_front *front;                    /* NULL: the log is not shared, or this process sends no commands */
-    bool joined;                                  /* the log has been asked for partitions */
+    struct weiri_front *front; /* NULL: the log is not shared, or this process sends no commands */
+    bool joined;               /* the log has been asked for partitions */
+    _Atomic bool leaving;      /* partitions are to be given back: a lane can't be recovered here */
+    weiri_thread leaver;
     _Atomic bool refusing, stopping, answers_end; /* set once, by stop */
     bool started, stopped;
 };

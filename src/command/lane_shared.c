@@ -65,13 +65,55 @@ weiri_lane_share_admits(weiri_lane *lane, const weiri_request *request)
 /* ---- ends ------------------------------------------------------------------------------------------------ */
 
 static void
+release(weiri_lane *lane, weiri_lane_life life)
+{
+    lane->share.claim_live = false;
+    live(lane, life);
+    weiri_log_release(lane->commands->config.log, lane->partition);
+}
+
+static void
 halt(weiri_lane *lane, const weir_error *err)
 {
     weiri_lock_take(&lane->share.lock);
     lane->share.halt_err = *err;
     weiri_lock_give(&lane->share.lock);
-    live(lane, WEIRI_LANE_HALTED);
-    weiri_log_release(lane->commands->config.log, lane->partition);
+    release(lane, WEIRI_LANE_HALTED);
+}
+
+static void
+claim(weiri_lane *lane)
+{
+    lane->share.claim_live = true;
+    live(lane, WEIRI_LANE_CLAIMING);
+    weiri_log_claim(lane->commands->config.log, lane->partition);
+}
+
+static void
+leave(void *commands)
+{
+    weiri_commands *c = commands;
+
+    weiri_log_leave(c->config.log);
+}
+
+/* Another build, or another copy, may do what this one can't. Leaving waits for the lanes, so it is no lane's thread that does it. */
+static void
+leave_group(weiri_commands *c)
+{
+    if (!atomic_exchange(&c->leaving, true) && weiri_thread_start(&c->leaver, "leaver", leave, c) != WEIR_OK)
+        leave(c); /* late, but it does */
+}
+
+/* What the log said at the end of a claim, or of a served partition: *ret_err if it isn't OK. */
+static weir_status
+said(weiri_lane *lane, weir_error *ret_err)
+{
+    weiri_lock_take(&lane->share.lock);
+    weir_status status = lane->share.claim_status;
+    *ret_err = lane->share.claim_err;
+    weiri_lock_give(&lane->share.lock);
+    return status;
 }
 
 /* Commands of before are worth nothing from now on; questions are answered by nobody here. */
@@ -139,22 +181,20 @@ static bool
 turn_away(weiri_lane *lane)
 {
     weiri_lane_share *share = &lane->share;
-    weiri_log *log = lane->commands->config.log;
     bool moved = discard(lane);
+    weir_error err;
 
-    if (take(&share->claimed)) { /* of a claim given up: it was lost before its end */
-        share->claimed_open = false;
-        moved = true;
-    }
     if (take(&share->revoked)) {
-        weiri_log_release(log, lane->partition);
-        live(lane, WEIRI_LANE_AWAY); /* a halted one may find things mended when it is given again */
-        moved = true;
+        release(lane, WEIRI_LANE_AWAY); /* a halted one may find things mended when it is given again */
+        return true;
     }
-    if (!share->claimed_open && take(&share->given)) {
-        share->claimed_open = true;
-        live(lane, WEIRI_LANE_CLAIMING);
-        weiri_log_claim(log, lane->partition);
+    /* CLOSED may have been the end of an older claim, and this is that of the last. */
+    if (take(&share->claimed) && share->claim_live && said(lane, &err) == WEIR_OK) {
+        live(lane, WEIRI_LANE_RECOVERING);
+        return true;
+    }
+    if (take(&share->given)) {
+        claim(lane);
         return true;
     }
     return weiri_lane_checkpoint_step(lane) || moved;
@@ -165,19 +205,15 @@ turn_claiming(weiri_lane *lane)
 {
     weiri_lane_share *share = &lane->share;
     bool moved = discard(lane);
+    weir_error err;
 
     if (take(&share->revoked)) {
-        weiri_log_release(lane->commands->config.log, lane->partition);
-        live(lane, WEIRI_LANE_AWAY);
+        release(lane, WEIRI_LANE_AWAY);
         return true;
     }
     if (!take(&share->claimed))
         return moved;
-    share->claimed_open = false;
-    weiri_lock_take(&share->lock);
-    weir_status status = share->claim_status;
-    weir_error err = share->claim_err;
-    weiri_lock_give(&share->lock);
+    weir_status status = said(lane, &err);
     if (status == WEIR_OK)
         live(lane, WEIRI_LANE_RECOVERING);
     else if (status == WEIR_CLOSED)
@@ -210,7 +246,7 @@ turn_recovering(weiri_lane *lane)
         return true;
     }
     halt(lane, &err);
-    weiri_log_leave(log); /* another build, or another copy, may do what this one can't */
+    leave_group(lane->commands);
     return true;
 }
 
@@ -219,7 +255,6 @@ static bool
 turn_leaving(weiri_lane *lane)
 {
     weiri_lane_share *share = &lane->share;
-    weiri_log *log = lane->commands->config.log;
     bool moved = discard(lane);
 
     if (atomic_load(&lane->in_flight))
@@ -235,16 +270,32 @@ turn_leaving(weiri_lane *lane)
             return moved;
         forget(lane);
     }
-    if (take(&share->revoked)) {
-        weiri_log_release(log, lane->partition);
-        live(lane, WEIRI_LANE_AWAY);
-        return true;
+    if (share->halting) {
+        weir_error err;
+        share->halting = false;
+        (void)said(lane, &err);
+        halt(lane, &err);
+    } else if (take(&share->revoked))
+        release(lane, WEIRI_LANE_AWAY);
+    else {
+        lane->counted.reopened++;
+        claim(lane);
     }
-    lane->counted.reopened++;
-    share->claimed_open = true;
-    live(lane, WEIRI_LANE_CLAIMING);
-    weiri_log_claim(log, lane->partition);
     return true;
+}
+
+/* True: it goes on. While it serves, the log says `claimed` once more when a person must look: commands are missing. */
+static bool
+may_serve(weiri_lane *lane)
+{
+    weiri_lane_share *share = &lane->share;
+    weir_error err;
+
+    if (take(&share->claimed)) {
+        weir_status status = said(lane, &err);
+        share->halting = status != WEIR_OK && status != WEIR_CLOSED;
+    }
+    return !share->halting && !atomic_load(&lane->failed) && !atomic_load(&share->revoked);
 }
 
 bool
@@ -259,7 +310,7 @@ weiri_lane_share_turn(weiri_lane *lane)
     case WEIRI_LANE_RECOVERING:
         return turn_recovering(lane);
     case WEIRI_LANE_SERVING:
-        if (!atomic_load(&lane->failed) && !atomic_load(&lane->share.revoked))
+        if (may_serve(lane))
             return weiri_lane_serve_turn(lane);
         stop_taking(lane);
         return true;
