@@ -32,7 +32,7 @@ answer_one(weiri_answerer *a, const weiri_batch *batch, const weiri_pending *pen
         .text = "",
         .last_sequence = pending->last_sequence };
 
-    if (answer.kind == WEIRI_ANSWER_STATE && pending->text_at != WEIRI_NO_TEXT)
+    if ((answer.kind == WEIRI_ANSWER_STATE || answer.kind == WEIRI_ANSWER_HELD) && pending->text_at != WEIRI_NO_TEXT)
         answer.state = (weiri_bytes){ batch->texts.data + pending->text_at, pending->size };
     else if (pending->text_at != WEIRI_NO_TEXT) {
         const char *texts = (const char *)batch->texts.data + pending->text_at;

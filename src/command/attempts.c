@@ -14,7 +14,8 @@
 enum { SUSPECTS = 128, KILLS = 2 };
 
 typedef struct suspect {
-    uint64_t command, kills; /* command 0: free */
+    uint64_t command; /* 0: free */
+    _Atomic uint64_t kills;
 } suspect;
 
 typedef struct head {
@@ -45,11 +46,11 @@ count_kill(head *h, uint64_t command)
     suspect *place = NULL;
 
     for (uint32_t i = 0; i < SUSPECTS && place == NULL; i++)
-        if (h->suspects[i].command == command || h->suspects[i].command == 0)
+        if (h->suspects[i].command == command || h->suspects[i].kills == 0)
             place = &h->suspects[i];
     if (place == NULL) {
         place = &h->suspects[h->next++ % SUSPECTS];
-        *place = (suspect){ 0 };
+        place->kills = 0;
     }
     place->command = command;
     place->kills++;
@@ -110,6 +111,14 @@ weiri_attempts_word(weiri_attempts *attempts, uint32_t partition)
     return &attempts->words[partition].command;
 }
 
+void
+weiri_attempts_forget(weiri_attempts *attempts, uint64_t command)
+{
+    for (uint32_t i = 0; i < SUSPECTS; i++)
+        if (attempts->head->suspects[i].command == command)
+            atomic_store(&attempts->head->suspects[i].kills, 0);
+}
+
 bool
 weiri_attempts_poison(const weiri_attempts *attempts, uint64_t command)
 {
@@ -117,6 +126,6 @@ weiri_attempts_poison(const weiri_attempts *attempts, uint64_t command)
         return false;
     for (uint32_t i = 0; i < SUSPECTS; i++)
         if (attempts->head->suspects[i].command == command)
-            return attempts->head->suspects[i].kills >= KILLS;
+            return atomic_load(&attempts->head->suspects[i].kills) >= KILLS;
     return false;
 }

@@ -23,11 +23,11 @@ typedef struct weiri_checkpoint_meta {
     uint64_t end_event, end_outcome;   /* no state here is newer: these positions must be in the log ... */
     uint32_t crc_event, crc_outcome;   /* ... with these checksums (of the record before each; 0 at 0) */
     uint32_t window_entries, sources;
-    uint64_t states;
+    uint64_t held, states;
     uint64_t checksum; /* of all the above */
 } weiri_checkpoint_meta;
-_Static_assert(sizeof(weiri_checkpoint_meta) == 112, "docs/formats/checkpoint.md");
-enum { WEIRI_CHECKPOINT_FORMAT = 1 };
+_Static_assert(sizeof(weiri_checkpoint_meta) == 120, "docs/formats/checkpoint.md");
+enum { WEIRI_CHECKPOINT_FORMAT = 2 };
 
 /* Rows on their way to disk: u32 key size, u32 value size, key, value; one behind the other. The writer puts a CRC32C of key and
  * value behind each value; loading checks it and takes it off. Begin, then append the value to `rows`, then end. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The command side as a whole: opening (recovery in parallel), its threads, and the door for requests. A request is hashed and
- * copied into its lane's mailbox on the sender's thread; the rest happens in the lane. */
+ * The command side as a whole: opening (recovery in parallel), its threads, its end. */
 #include "command/command.h"
 #include "base/assert.h"
 #include "base/hash.h"
@@ -8,6 +7,7 @@
 #include "base/text.h"
 #include "command/front.h"
 #include "command/lane.h"
+#include "message/json.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -259,127 +259,7 @@ weiri_commands_close(weiri_commands *c)
     weiri_release(c);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------- */
-
-#define WEIRI_KEY_WORDS "a key is 1-255 bytes of UTF-8 without control characters"
-
-/* `pieces`: source, headers, payload; their sizes are in the request already. */
-static weir_status
-send(weiri_commands *c, weiri_request *request, uint16_t aggregate, weiri_bytes key, weiri_bytes id, const weiri_bytes pieces[3],
-    int64_t timeout_ms, weir_error *err)
-{
-    uint8_t scope[WEIRI_SCOPE_MOST];
-    uint32_t partition = weiri_partition_of(key, c->partitions);
-    weiri_lane *lane = &c->lanes[partition];
-
-    if (!weiri_key_valid(key))
-        return weiri_error_set(err, WEIR_INVALID, WEIRI_KEY_WORDS);
-    if (id.size > WEIRI_ID_MOST)
-        return weiri_error_set(err, WEIR_INVALID, "a command id has at most %d bytes", WEIRI_ID_MOST);
-    memcpy(scope, key.data, key.size);
-    scope[key.size] = '\0';
-    if (id.size > 0)
-        memcpy(scope + key.size + 1, id.data, id.size);
-    weiri_bytes scoped = { scope, key.size + 1 + id.size };
-    request->key_size = (uint8_t)key.size;
-    request->id_size = (uint16_t)id.size;
-    request->aggregate_hash = weiri_states_hash(aggregate, key);
-    request->id_hash = weiri_window_hash(aggregate, scoped);
-    const weiri_bytes all[] = { { request, sizeof *request }, scoped, pieces[0], pieces[1], pieces[2] };
-    weir_status status = weiri_mailbox_send(&lane->mailbox, all, sizeof all / sizeof *all, timeout_ms);
-    if (status == WEIR_BUSY) {
-        atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
-        return weiri_error_set(err, status, "the queue of partition %u is full", partition);
-    }
-    if (status == WEIR_CLOSED && !atomic_load(&c->stopping) && weiri_log_state(c->config.log, err) != WEIR_OK)
-        return WEIR_IO; /* the lane has closed its mailbox because the log failed */
-    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, status, "the engine is being closed");
-}
-
-static weir_status
-check_submit(const weiri_submit *submit, weir_error *err)
-{
-    if (submit->id.size == 0)
-        return weiri_error_set(err, WEIR_INVALID, "a command needs an id");
-    if (submit->payload.size > WEIRI_MESSAGE_MOST)
-        return weiri_error_set(err, WEIR_INVALID, "a message has at most %d bytes", WEIRI_MESSAGE_MOST);
-    if (submit->headers.size > WEIRI_MESSAGE_MOST)
-        return weiri_error_set(err, WEIR_INVALID, "headers have at most %d bytes", WEIRI_MESSAGE_MOST);
-    if (submit->source.size > WEIRI_SOURCE_NAME_MOST)
-        return weiri_error_set(err, WEIR_INVALID, "a source's name has at most %d bytes", WEIRI_SOURCE_NAME_MOST);
-    if (submit->source.size > 0 && (submit->sequence == 0 || submit->previous >= submit->sequence))
-        return weiri_error_set(err, WEIR_INVALID, "a sequence begins at 1 and is greater than the one before it");
-    return WEIR_OK;
-}
-
-static weir_status
-submit_to_front(weiri_commands *c, const weiri_submit *submit, weir_error *err)
-{
-    if (c->front == NULL)
-        return weiri_error_set(err, WEIR_INVALID, "this process has not the role 'front': it takes no commands");
-    if (atomic_load(&c->refusing))
-        return weiri_error_set(err, WEIR_CLOSED, "the engine is being closed");
-    return weiri_front_submit(c->front, submit, err);
-}
-
-weir_status
-weiri_commands_submit(weiri_commands *c, const weiri_submit *submit, weir_error *err)
-{
-    weir_status status = check_submit(submit, err);
-
-    if (status == WEIR_OK && !weiri_key_valid(submit->key))
-        status = weiri_error_set(err, WEIR_INVALID, WEIRI_KEY_WORDS);
-    if (status == WEIR_OK && submit->id.size > WEIRI_ID_MOST)
-        status = weiri_error_set(err, WEIR_INVALID, "a command id has at most %d bytes", WEIRI_ID_MOST);
-    if (status == WEIR_OK)
-        status = weiri_log_state(c->config.log, err);
-    if (status == WEIR_OK && weiri_log_shared(c->config.log))
-        return submit_to_front(c, submit, err);
-    if (status != WEIR_OK)
-        return status;
-    weiri_request request = { .kind = WEIRI_REQUEST_COMMAND,
-        .client_id = submit->client_id,
-        .expect = submit->expect,
-        .source_size = (uint16_t)submit->source.size,
-        .type = submit->type->number,
-        .headers_size = (uint32_t)submit->headers.size,
-        .payload_size = (uint32_t)submit->payload.size,
-        .payload_hash = weiri_hash64(0, submit->payload.data, submit->payload.size),
-        .expected_version = submit->expected_version,
-        .sequence = submit->sequence,
-        .previous = submit->previous,
-        .fingerprint = submit->fingerprint,
-        .done = submit->done,
-        .user = submit->user };
-    const weiri_bytes pieces[] = { submit->source, submit->headers, submit->payload };
-    return send(c, &request, submit->type->aggregate, submit->key, submit->id, pieces, submit->timeout_ms, err);
-}
-
-static weir_status
-ask(weiri_commands *c, weiri_request_kind kind, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user,
-    weir_error *err)
-{
-    weiri_request request = { .kind = (uint8_t)kind, .type = aggregate, .done = done, .user = user };
-    const weiri_bytes nothing[3] = { { 0 } };
-
-    weiri_assert(aggregate < weiri_schema_aggregates(c->config.schema));
-    if (weiri_key_valid(key) && weiri_commands_lane(c, weiri_partition_of(key, c->partitions), NULL) != WEIRI_LANE_SERVING)
-        return weiri_error_set(err, WEIR_FENCED, WEIRI_FENCED_WORDS);
-    return send(c, &request, aggregate, key, id, nothing, 0, err);
-}
-
-weir_status
-weiri_commands_ask_state(weiri_commands *c, uint16_t aggregate, weiri_bytes key, weiri_answer_fn *done, void *user, weir_error *err)
-{
-    return ask(c, WEIRI_REQUEST_STATE, aggregate, key, (weiri_bytes){ 0 }, done, user, err);
-}
-
-weir_status
-weiri_commands_ask_outcome(
-    weiri_commands *c, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user, weir_error *err)
-{
-    return ask(c, WEIRI_REQUEST_LOOKUP, aggregate, key, id, done, user, err);
-}
+/* ---- what is asked in passing ---------------------------------------------------------------------------- */
 
 bool
 weiri_commands_source(weiri_commands *c, uint32_t partition, weiri_bytes source, uint64_t *ret_last_sequence, uint64_t *ret_fingerprint)

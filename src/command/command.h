@@ -32,6 +32,7 @@ typedef struct weiri_commands_config {
 typedef enum weiri_answer_kind {
     WEIRI_ANSWER_OUTCOME,
     WEIRI_ANSWER_STATE,  /* of weiri_commands_ask_state */
+    WEIRI_ANSWER_HELD,   /* of weiri_commands_ask_held */
     WEIRI_ANSWER_LOOKUP, /* of weiri_commands_ask_outcome: status NOT_FOUND when it is not in the window */
 } weiri_answer_kind;
 
@@ -52,7 +53,7 @@ typedef struct weiri_answer {
                                    A STATE answer: of the aggregate's last event */
     const char *code, *text; /* of a rejection or failure; "" else */
     uint64_t last_sequence;  /* of its source in this partition, for `gap` */
-    weiri_bytes state;       /* STATE: the packed state */
+    weiri_bytes state;       /* STATE: the packed state; HELD: rows for weiri_held_next */
     const weiri_type *type;  /* LOOKUP: of the command, where known; else NULL */
 } weiri_answer;
 
@@ -95,6 +96,22 @@ WEIR_MUST_USE weir_status weiri_commands_ask_state(
 WEIR_MUST_USE weir_status weiri_commands_ask_outcome(
     weiri_commands *commands, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user, weir_error *err);
 
+/* Asks a lane what is in quarantine there (quarantine.h). Errors: as submit. */
+WEIR_MUST_USE weir_status weiri_commands_ask_held(
+    weiri_commands *commands, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err);
+
+enum { WEIRI_REASON_MOST = 500 };
+typedef struct weiri_release_call {
+    uint16_t aggregate;
+    weiri_bytes key, id, reason; /* reason: UTF-8, at most WEIRI_REASON_MOST */
+    bool discard;                /* what is held is not to be tried again */
+    weiri_answer_fn *done;
+    void *user;
+} weiri_release_call;
+/* Lets an aggregate out of quarantine, durably: a command in the log, whose outcome is `weir.released`. The answer is OK, or NOT_FOUND:
+ * it is not in quarantine. Errors: as submit. */
+WEIR_MUST_USE weir_status weiri_commands_release(weiri_commands *commands, const weiri_release_call *call, weir_error *err);
+
 /* How far a bulk source has got in one partition, durably. False: never seen there. Thread: any. */
 bool weiri_commands_source(
     weiri_commands *commands, uint32_t partition, weiri_bytes source, uint64_t *ret_last_sequence, uint64_t *ret_fingerprint);
@@ -113,12 +130,13 @@ const char *weiri_lane_life_name(weiri_lane_life life); /* "serving" */
 weiri_lane_life weiri_commands_lane(weiri_commands *commands, uint32_t partition, weir_error *err);
 
 typedef struct weiri_lane_metrics {
-    uint64_t accepted, rejected, conflicts, repeated, malformed, quarantined, events, batches;
+    uint64_t accepted, rejected, conflicts, repeated, malformed, quarantined, key_quarantined, released, events, batches;
     uint64_t queue_items, queue_bytes, queue_refused;
     uint64_t aggregates, state_bytes;
     uint64_t window_entries;
     int64_t window_age_ms; /* lane time now minus that of the oldest entry */
     uint64_t checkpoints, checkpoint_offset;
+    uint64_t held, kept_out;   /* commands held in quarantine; aggregates that take none */
     uint64_t recovered_events; /* replayed at opening */
     uint64_t reopened;         /* how often an append's result was not known, so that the lane had to begin anew */
 } weiri_lane_metrics;

@@ -155,58 +155,28 @@ sent(void *user, weir_status status, uint64_t offset, const weir_error *err)
     tell_news(user, WEIRI_FRONT_IS_SENT, status, offset, err);
 }
 
-static weiri_record
-record_of(const weiri_submit *submit, weiri_buffer *headers)
-{
-    weiri_record record = { .kind = WEIRI_RECORD_COMMAND,
-        .type = weiri_bytes_of(submit->type->descriptor->name),
-        .key = submit->key,
-        .id = submit->id,
-        .payload = submit->payload,
-        .headers = submit->headers };
-
-    record.flags |= submit->client_id ? WEIRI_RECORD_CLIENT_ID : 0;
-    if (submit->expect) {
-        record.flags |= WEIRI_RECORD_EXPECTS;
-        record.expected_version = submit->expected_version;
-    }
-    if (submit->source.size > 0) {
-        weiri_buffer_add_bytes(headers, submit->headers);
-        weiri_headers_add(headers, WEIRI_HEADER_SOURCE, submit->source);
-        weiri_headers_add_number(headers, WEIRI_HEADER_SEQUENCE, submit->sequence);
-        weiri_headers_add_number(headers, WEIRI_HEADER_PREVIOUS, submit->previous);
-        weiri_headers_add_number(headers, WEIRI_HEADER_FINGERPRINT, submit->fingerprint);
-        record.headers = weiri_buffer_bytes(headers);
-    }
-    return record;
-}
-
 /* While the log has no room, again and again for as long as the caller waits. */
 static weir_status
-send(weiri_front *front, const weiri_submit *submit, weiri_waiter *w, weir_error *err)
+send(weiri_front *front, const weiri_record *command, weiri_waiter *w, int64_t timeout_ms, weir_error *err)
 {
     const weiri_world *world = front->config.world;
-    int64_t until_us = world->monotonic_us(world) + submit->timeout_ms * 1000;
-    weiri_buffer headers = { 0 };
-    const weiri_record record = record_of(submit, &headers);
-    weir_status status;
+    weiri_signal *moved = weiri_log_moved(front->config.log);
+    int64_t until_us = world->monotonic_us(world) + timeout_ms * 1000;
 
     for (;;) {
-        uint64_t seen = weiri_signal_count(weiri_log_moved(front->config.log));
-        status = weiri_log_send(front->config.log, w->partition, &record, sent, w, err);
-        if (status != WEIR_BUSY || (submit->timeout_ms >= 0 && world->monotonic_us(world) >= until_us))
-            break;
-        (void)weiri_signal_wait(weiri_log_moved(front->config.log), seen, 10);
+        uint64_t seen = weiri_signal_count(moved);
+        weir_status status = weiri_log_send(front->config.log, w->partition, command, sent, w, err);
+        if (status != WEIR_BUSY || (timeout_ms >= 0 && world->monotonic_us(world) >= until_us))
+            return status;
+        (void)weiri_signal_wait(moved, seen, 10);
     }
-    weiri_buffer_fini(&headers);
-    return status;
 }
 
 weir_status
-weiri_front_submit(weiri_front *front, const weiri_submit *submit, weir_error *err)
+weiri_front_send(weiri_front *front, const weiri_record *command, int64_t timeout_ms, weiri_answer_fn *done, void *user, weir_error *err)
 {
     const weiri_world *world = front->config.world;
-    uint32_t partition = weiri_partition_of(submit->key, front->partitions);
+    uint32_t partition = weiri_partition_of(command->key, front->partitions);
 
     if (atomic_fetch_add(&front->waiters, 1) >= WEIRI_WAITERS_MOST) {
         atomic_fetch_sub(&front->waiters, 1);
@@ -214,9 +184,9 @@ weiri_front_submit(weiri_front *front, const weiri_submit *submit, weir_error *e
     }
     weiri_waiter *w = weiri_front_take(front);
     *w = (weiri_waiter){ .front = front,
-        .done = submit->done,
-        .user = submit->user,
-        .id_hash = id_hash_of(partition, submit->key, submit->id),
+        .done = done,
+        .user = user,
+        .id_hash = id_hash_of(partition, command->key, command->id),
         .offset = WEIRI_NO_OFFSET,
         .until_us = world->monotonic_us(world) + front->config.outcome_ms * 1000,
         .partition = partition,
@@ -224,9 +194,35 @@ weiri_front_submit(weiri_front *front, const weiri_submit *submit, weir_error *e
     const weiri_news begins = { .waiter = w, .kind = WEIRI_FRONT_BEGINS };
     say(front, &begins);
     atomic_fetch_add(&front->holders, 1);
-    weir_status status = send(front, submit, w, err);
+    weir_status status = send(front, command, w, timeout_ms, err);
     if (status != WEIR_OK)
         tell_news(w, WEIRI_FRONT_IS_CANCELLED, status, WEIRI_NO_OFFSET, err);
+    return status;
+}
+
+weir_status
+weiri_front_submit(weiri_front *front, const weiri_submit *submit, weir_error *err)
+{
+    weiri_buffer headers = { 0 };
+    weiri_record record = { .kind = WEIRI_RECORD_COMMAND,
+        .flags = (submit->client_id ? WEIRI_RECORD_CLIENT_ID : 0) | (submit->expect ? WEIRI_RECORD_EXPECTS : 0),
+        .expected_version = submit->expect ? submit->expected_version : 0,
+        .type = weiri_bytes_of(submit->type->descriptor->name),
+        .key = submit->key,
+        .id = submit->id,
+        .payload = submit->payload,
+        .headers = submit->headers };
+
+    if (submit->source.size > 0) {
+        weiri_buffer_add_bytes(&headers, submit->headers);
+        weiri_headers_add(&headers, WEIRI_HEADER_SOURCE, submit->source);
+        weiri_headers_add_number(&headers, WEIRI_HEADER_SEQUENCE, submit->sequence);
+        weiri_headers_add_number(&headers, WEIRI_HEADER_PREVIOUS, submit->previous);
+        weiri_headers_add_number(&headers, WEIRI_HEADER_FINGERPRINT, submit->fingerprint);
+        record.headers = weiri_buffer_bytes(&headers);
+    }
+    weir_status status = weiri_front_send(front, &record, submit->timeout_ms, submit->done, submit->user, err);
+    weiri_buffer_fini(&headers);
     return status;
 }
 

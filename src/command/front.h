@@ -13,6 +13,8 @@ typedef struct weiri_front weiri_front;
 weiri_front *weiri_front_new(const weiri_commands_config *config);
 WEIR_MUST_USE weir_status weiri_front_start(weiri_front *front);
 /* Errors: BUSY (too many wait, or are being sent), IO. On error `done` is never called. Thread: any. */
+WEIR_MUST_USE weir_status weiri_front_send(
+    weiri_front *front, const weiri_record *command, int64_t timeout_ms, weiri_answer_fn *done, void *user, weir_error *err);
 WEIR_MUST_USE weir_status weiri_front_submit(weiri_front *front, const weiri_submit *submit, weir_error *err);
 uint64_t weiri_front_waiters(const weiri_front *front);
 /* Waits so long at most for outcomes of what was submitted; then answers the rest TIMEOUT, and ends its thread. No submit may be under

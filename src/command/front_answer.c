@@ -15,9 +15,10 @@ repeat(weiri_recall *recall, const weiri_record *record, weiri_answer *answer)
     (void)weiri_headers_find_number(record->headers, WEIRI_HEADER_ORIGINAL_VERSION, &answer->version);
     answer->source = original;
     bool has_events = weiri_headers_find_number(record->headers, WEIRI_HEADER_ORIGINAL_EVENTS, &events);
-    if (!weiri_headers_find_number(record->headers, WEIRI_HEADER_ORIGINAL_OFFSET, &offset))
-        return;
-    if (has_events) {
+    if (!weiri_headers_find_number(record->headers, WEIRI_HEADER_ORIGINAL_OFFSET, &offset)) {
+        weiri_recall_words(recall, record, answer); /* of one that is held in quarantine */
+        answer->status = answer->code[0] == '\0' ? WEIR_OK : WEIR_REJECTED;
+    } else if (has_events) {
         answer->events = (uint32_t)events;
         answer->events_offset = offset;
     } else {
@@ -33,7 +34,10 @@ status_of_rejection(const weiri_record *record, weiri_answer *answer)
         (void)weiri_headers_find_number(record->headers, WEIRI_HEADER_LAST, &answer->last_sequence);
         return WEIR_CONFLICT;
     }
-    return strcmp(answer->code, WEIRI_CODE_TOO_MANY_SOURCES) == 0 ? WEIR_BUSY : WEIR_REJECTED;
+    if (strcmp(answer->code, WEIRI_CODE_NOT_HELD) == 0)
+        return WEIR_NOT_FOUND;
+    bool busy = strcmp(answer->code, WEIRI_CODE_TOO_MANY_SOURCES) == 0 || strcmp(answer->code, WEIRI_CODE_QUARANTINE_FULL) == 0;
+    return busy ? WEIR_BUSY : WEIR_REJECTED;
 }
 
 void
@@ -51,7 +55,7 @@ weiri_front_answer(weiri_recall *recall, uint32_t partition, const weiri_record 
         ret_answer->events_offset = offset - record->index;
     } else if (weiri_bytes_are(record->type, WEIRI_OUTCOME_REPEATED))
         repeat(recall, record, ret_answer);
-    else if (!weiri_bytes_are(record->type, WEIRI_OUTCOME_ACCEPTED)) {
+    else if (!weiri_bytes_are(record->type, WEIRI_OUTCOME_ACCEPTED) && !weiri_bytes_are(record->type, WEIRI_OUTCOME_RELEASED)) {
         weiri_recall_words(recall, record, ret_answer);
         ret_answer->status = weiri_bytes_are(record->type, WEIRI_OUTCOME_CONFLICT) ? WEIR_CONFLICT
                                                                                    : status_of_rejection(record, ret_answer);

@@ -7,6 +7,7 @@
 #include "command/lane.h"
 #include "message/json.h"
 #include "message/pack.h"
+#include "message/unpack.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -158,6 +159,33 @@ pack(incoming *in, const weiri_type *type, ProtobufCMessage *message, weir_error
     return status;
 }
 
+/* WEIRI_COMMAND_RELEASE: {"aggregate", "discard", "reason"}. */
+static bool
+read_release(incoming *in)
+{
+    json_t *json = NULL;
+    weir_error err;
+
+    if (weiri_json_parse(in->record->payload, &json, &err) != WEIR_OK)
+        return flawed(in, "malformed", err.text);
+    const char *aggregate = json_string_value(json_object_get(json, "aggregate")),
+               *reason = json_string_value(json_object_get(json, "reason"));
+    int found = aggregate == NULL ? -1 : weiri_schema_aggregate_find(in->lane->commands->config.schema, weiri_bytes_of(aggregate));
+    bool good = found >= 0 && (reason == NULL || strlen(reason) <= WEIRI_REASON_MOST);
+    if (good) {
+        weiri_buffer *to = &in->lane->share.intake;
+        weiri_buffer_clear(to);
+        weiri_buffer_add_text(to, reason == NULL ? "" : reason);
+        in->payload = weiri_buffer_bytes(to);
+        in->request.type = (uint16_t)found;
+        in->request.discard = json_is_true(json_object_get(json, "discard"));
+        in->request.kind = WEIRI_REQUEST_RELEASE;
+        in->source = (weiri_bytes){ 0 };
+    }
+    json_decref(json);
+    return good || flawed(in, "malformed", "expected {\"aggregate\": one of this module's, \"discard\": true or false, \"reason\": text}");
+}
+
 static bool
 read_message(incoming *in)
 {
@@ -167,6 +195,8 @@ read_message(incoming *in)
     ProtobufCMessage *message = NULL;
     weir_error err;
 
+    if (weiri_bytes_are(record->type, WEIRI_COMMAND_RELEASE))
+        return read_release(in);
     if (type == NULL || type->kind != WEIRI_TYPE_COMMAND) {
         (void)snprintf(err.text, sizeof err.text, "this module has no command '%.*s'",
             record->type.size < 200 ? (int)record->type.size : 200, (const char *)record->type.data);
@@ -176,8 +206,8 @@ read_message(incoming *in)
     weir_status status = WEIR_OK;
     if ((record->flags & WEIRI_RECORD_JSON) != 0)
         status = weiri_json_parse_message(type->descriptor, record->payload, &message, &err);
-    else if ((message = protobuf_c_message_unpack(type->descriptor, NULL, record->payload.size, record->payload.data)) == NULL)
-        status = weiri_error_set(&err, WEIR_INVALID, "the bytes are no message of this type");
+    else
+        status = weiri_message_unpack(type->descriptor, record->payload, &message, &err);
     if (status == WEIR_OK)
         status = pack(in, type, message, &err);
     if (status != WEIR_OK)

@@ -42,6 +42,7 @@ fini_recoverable(weiri_lane *lane)
     weiri_states_fini(&lane->states);
     weiri_window_fini(&lane->window);
     weiri_sources_fini(&lane->sources);
+    weiri_quarantine_fini(&lane->quarantine);
     weiri_sources_fini(&lane->durable_sources);
 }
 
@@ -229,6 +230,8 @@ weiri_lane_publish(weiri_lane *lane)
     counted->aggregates = lane->states.count;
     counted->state_bytes = lane->states.bytes;
     counted->window_entries = lane->window.count;
+    counted->held = lane->quarantine.count;
+    counted->kept_out = lane->quarantine.aggregates;
     counted->window_age_ms = lane->window.count == 0 ? 0 : lane->time_ms - weiri_window_at(&lane->window, 0)->time_ms;
     memcpy(words, counted, sizeof words);
     for (int i = 0; i < WEIRI_METRICS; i++)

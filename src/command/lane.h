@@ -13,6 +13,7 @@
 #include "command/checkpoint.h"
 #include "command/command.h"
 #include "command/decision.h"
+#include "command/quarantine.h"
 #include "command/recall.h"
 #include "command/sources.h"
 #include "command/states.h"
@@ -30,7 +31,9 @@ typedef enum weiri_request_kind {
     WEIRI_REQUEST_COMMAND,
     WEIRI_REQUEST_STATE,
     WEIRI_REQUEST_LOOKUP,
-    WEIRI_REQUEST_FLAWED, /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
+    WEIRI_REQUEST_HELD,
+    WEIRI_REQUEST_RELEASE, /* a command of weir's own: its payload is the reason */
+    WEIRI_REQUEST_FLAWED,  /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
 } weiri_request_kind;
 
 #define WEIRI_NO_TYPE UINT16_MAX     /* of a FLAWED request: its aggregate isn't known */
@@ -40,7 +43,8 @@ typedef enum weiri_request_kind {
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE, LOOKUP and FLAWED: of the aggregate */
+    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE and FLAWED: of the aggregate */
+    bool discard;  /* RELEASE */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;
     weiri_id_hash id_hash;
@@ -62,8 +66,8 @@ typedef struct weiri_pending {
     uint32_t events;
     uint64_t source, version, offset, last_sequence;
     const char *code; /* of weir itself: static; NULL: at text_at, with a NUL, before the text */
-    uint32_t text_at; /* in the batch's texts: the text with a NUL; STATE: the packed state */
-    uint32_t size;    /* STATE: its bytes */
+    uint32_t text_at; /* in the batch's texts: the text with a NUL; STATE: the packed state; HELD: rows */
+    uint32_t size;    /* STATE, HELD: their bytes */
 } weiri_pending;
 #define WEIRI_NO_TEXT UINT32_MAX
 
@@ -132,6 +136,7 @@ struct weiri_lane {
     weiri_states states;
     weiri_window window;
     weiri_sources sources;
+    weiri_quarantine quarantine;
     weiri_lock durable_lock; /* guards durable_sources */
     weiri_sources durable_sources;
 
@@ -216,6 +221,9 @@ bool weiri_intake_command(void *user, uint32_t partition, const weiri_record *re
 /* ---- lane_decide.c: one request, into lane->filling */
 void weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); /* once the log has failed */
+
+/* ---- lane_quarantine.c: lane_stage.h, and for recovery: what an outcome says to the quarantine */
+void weiri_lane_fold_held(weiri_lane *lane, const weiri_record *outcome, uint64_t offset, uint16_t aggregate);
 
 /* ---- lane_fold.c: what live and replay share */
 /* Evolves the entry's state by one packed event. Errors: CORRUPT. */

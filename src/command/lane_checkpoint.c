@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A lane's side of a checkpoint. It notes where it stands and copies its window and sources; then, a slice between batches, the
  * states that were dirty at that moment, each as it is by now (replay skips what a state already has). A slice leaves for the
- * writer only when the last batch it could know of is durable. Keys: S aggregate key, W number, N name. */
+ * writer only when the last batch it could know of is durable. Keys: S aggregate key, W number, N name, Q. */
 #include "base/assert.h"
 #include "command/lane.h"
 #include "command/lane_rows.h"
@@ -49,6 +49,16 @@ add_source_rows(weiri_buffer *rows, const weiri_sources *sources)
     }
 }
 
+/* One row, always there, so that what is released leaves nothing behind. */
+static void
+add_held_row(weiri_buffer *rows, const weiri_quarantine *quarantine)
+{
+    size_t begun = weiri_checkpoint_row_begin(rows, weiri_bytes_of("Q"));
+
+    weiri_quarantine_write(quarantine, rows);
+    weiri_checkpoint_row_end(rows, begun);
+}
+
 static bool
 due(const weiri_lane *lane)
 {
@@ -83,10 +93,12 @@ begin(weiri_lane *lane)
         .time_ms = lane->time_ms,
         .window_entries = lane->window.count,
         .sources = (uint32_t)lane->sources.count,
+        .held = lane->quarantine.count,
         .states = states->count };
     weiri_buffer_clear(&slice->rows);
     add_window_rows(&slice->rows, &lane->window);
     add_source_rows(&slice->rows, &lane->sources);
+    add_held_row(&slice->rows, &lane->quarantine);
     checkpoint->list = states->dirty;
     checkpoint->n = states->n_dirty;
     checkpoint->at = 0;

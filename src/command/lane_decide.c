@@ -45,20 +45,6 @@ reject(weiri_lane *lane, weiri_subject *s, const char *code, const char *text, b
 
 /* ---- has it been decided before? ------------------------------------------------------------------------ */
 
-/* What is refused leaves no trace, and may be sent again; but on a shared log it has been consumed, and must leave an outcome. */
-static weiri_pending *
-refuse(weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last)
-{
-    const weiri_ending end = { WEIRI_OUTCOME_REJECTED, status, code, text, .last = last };
-
-    if (lane->share.on)
-        return weiri_lane_end(lane, s, &end);
-    weiri_pending *pending = weiri_lane_answer(lane, s->request, status);
-    pending->version = s->version;
-    weiri_lane_answer_words(lane, pending, code, text);
-    return pending;
-}
-
 static void
 refuse_gap(weiri_lane *lane, weiri_subject *s, uint64_t last)
 {
@@ -66,7 +52,7 @@ refuse_gap(weiri_lane *lane, weiri_subject *s, uint64_t last)
 
     (void)snprintf(text, sizeof text, "the source is at %llu in this partition; the command says that it follows %llu",
         (unsigned long long)last, (unsigned long long)s->request->previous);
-    refuse(lane, s, WEIR_CONFLICT, WEIRI_CODE_GAP, text, &last)->last_sequence = last;
+    weiri_lane_refuse(lane, s, WEIR_CONFLICT, WEIRI_CODE_GAP, text, &last)->last_sequence = last;
 }
 
 /* True: by its source it is a repeat, a gap or a misuse, and is answered. */
@@ -75,13 +61,19 @@ settled_by_source(weiri_lane *lane, weiri_subject *s)
 {
     s->known = weiri_sources_find(&lane->sources, s->source);
     uint64_t last = s->known == NULL ? 0 : s->known->last;
+    const weiri_held *held = s->request->sequence > last ? NULL
+                                                         : weiri_quarantine_of_source(&lane->quarantine, s->source, s->request->sequence);
 
     if (s->known == NULL && lane->sources.count == WEIRI_SOURCES_MOST) {
-        (void)refuse(lane, s, WEIR_BUSY, WEIRI_CODE_TOO_MANY_SOURCES, "this partition knows 65,536 sources", NULL);
+        (void)weiri_lane_refuse(lane, s, WEIR_BUSY, WEIRI_CODE_TOO_MANY_SOURCES, "this partition knows 65,536 sources", NULL);
     } else if (s->known != NULL && s->known->fingerprint != s->request->fingerprint) {
         reject(lane, s, "source-reused", "this source was seen with other content under the same name", false);
+    } else if (held != NULL) {
+        if (held->row.released)
+            return false; /* again, as a person wants it */
+        weiri_lane_repeat_held(lane, s, held);
     } else if (s->request->sequence <= last) {
-        const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true };
+        const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = WEIRI_NO_OFFSET };
         weiri_lane_end(lane, s, &end)->source = WEIRI_NO_OFFSET;
         lane->counted.repeated++;
     } else if (s->request->previous != last && s->request->previous != WEIRI_NO_PREVIOUS) {
@@ -175,16 +167,6 @@ identity_of(const weiri_subject *s)
     return hash == 0 ? 1 : hash;
 }
 
-static void
-quarantine(weiri_lane *lane, weiri_subject *s)
-{
-    const weiri_ending end = { WEIRI_OUTCOME_QUARANTINED, WEIR_REJECTED, "quarantined",
-        "deciding this command has ended the process twice: it is not tried again", .remembered = true, .moves = true };
-
-    (void)weiri_lane_end(lane, s, &end);
-    lane->counted.quarantined++;
-}
-
 /* What the log brought and no rule can see: "malformed" as one that can't be unpacked, or "wrong-partition". */
 static void
 handle_flawed(weiri_lane *lane, weiri_subject *s)
@@ -204,6 +186,9 @@ handle_command(weiri_lane *lane, weiri_subject *s)
 
     if (s->source.size > 0 ? settled_by_source(lane, s) : request->client_id && settled_by_id(lane, s))
         return;
+    uint64_t command = identity_of(s);
+    if (lane->quarantine.aggregates > 0 && weiri_lane_kept_out(lane, s, command))
+        return;
     if (request->expect && request->expected_version != s->version) {
         char text[96];
         if (request->expected_version == 0)
@@ -216,9 +201,8 @@ handle_command(weiri_lane *lane, weiri_subject *s)
         lane->counted.conflicts++;
         return;
     }
-    uint64_t command = identity_of(s);
     if (weiri_attempts_poison(lane->attempts, command)) {
-        quarantine(lane, s);
+        weiri_lane_hold(lane, s, command);
         return;
     }
     /* Relaxed is enough: it is read by the next process, and the calls between are opaque to the compiler. */
@@ -255,6 +239,8 @@ handle_lookup(weiri_lane *lane, const weiri_subject *s)
 
     if (found != NULL)
         answer_as_then(pending, found);
+    else
+        weiri_lane_look_up_held(lane, s, pending);
 }
 
 void
@@ -272,6 +258,12 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
         break;
     case WEIRI_REQUEST_LOOKUP:
         handle_lookup(lane, &s);
+        break;
+    case WEIRI_REQUEST_HELD:
+        weiri_lane_tell_held(lane, request);
+        break;
+    case WEIRI_REQUEST_RELEASE:
+        weiri_lane_release(lane, &s);
         break;
     case WEIRI_REQUEST_FLAWED:
         handle_flawed(lane, &s);

@@ -76,6 +76,8 @@ weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
         return load_window(lane, value);
     case 'N':
         return load_source(lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
+    case 'Q':
+        return weiri_quarantine_read(&((weiri_lane *)lane)->quarantine, value);
     }
     return WEIR_CORRUPT;
 }
@@ -88,7 +90,7 @@ load_checkpoint(weiri_lane *lane, weiri_checkpoint_meta *ret_meta)
 
     weiri_checkpoints_load(lane->commands->checkpoints, lane->partition, lane->window.most, weiri_lane_load_row, lane, ret_meta, &found);
     if (!found || lane->states.count != ret_meta->states || lane->window.count != ret_meta->window_entries ||
-        lane->sources.count != ret_meta->sources)
+        lane->sources.count != ret_meta->sources || lane->quarantine.count != ret_meta->held)
         return false;
     lane->next_command = ret_meta->next_command;
     lane->next_event = ret_meta->from_event;
@@ -175,7 +177,6 @@ aggregate_of(replay *r, const tail *t, uint16_t *ret_aggregate, weir_error *err)
     return WEIR_OK;
 }
 
-/* Only then its aggregate counts: a command that nobody could read may name any. */
 static bool
 remembered(const weiri_record *record)
 {
@@ -183,6 +184,16 @@ remembered(const weiri_record *record)
 
     return (record->flags & WEIRI_RECORD_CLIENT_ID) != 0 && weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash) &&
            hash.size == sizeof(uint64_t);
+}
+
+static void
+fold_source(weiri_lane *lane, weiri_bytes name, uint64_t sequence, uint64_t fingerprint)
+{
+    weiri_source *source = weiri_sources_add(&lane->sources, name, fingerprint);
+
+    weiri_quarantine_settle(&lane->quarantine, name, sequence);
+    if (source->last < sequence) /* else it is one that was released */
+        source->last = sequence;
 }
 
 /* What the first event, or the outcome, says to the window and the sources. */
@@ -211,7 +222,7 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
     if (weiri_headers_find(record->headers, WEIRI_HEADER_SOURCE, &name) && name.size <= WEIRI_SOURCE_NAME_MOST &&
         weiri_headers_find_number(record->headers, WEIRI_HEADER_SEQUENCE, &sequence) &&
         weiri_headers_find_number(record->headers, WEIRI_HEADER_FINGERPRINT, &fingerprint))
-        weiri_sources_add(&r->lane->sources, name, fingerprint)->last = sequence;
+        fold_source(r->lane, name, sequence, fingerprint);
 }
 
 /* One command's traces begin: they must be those of the next command. */
@@ -270,6 +281,15 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
     return WEIR_OK;
 }
 
+static void
+remember(replay *r, const tail *t, uint16_t aggregate)
+{
+    if (!r->remembers)
+        return;
+    weiri_window_add(&r->lane->window, &r->entry);
+    weiri_quarantine_settle_id(&r->lane->quarantine, weiri_states_hash(aggregate, t->record.key), r->entry.id);
+}
+
 static weir_status
 replay_event(replay *r, weir_error *err)
 {
@@ -303,12 +323,22 @@ replay_event(replay *r, weir_error *err)
         r->open = false;
         r->entry.events = r->next_index;
         r->entry.version = record->version;
-        if (r->remembers)
-            weiri_window_add(&lane->window, &r->entry);
+        remember(r, t, aggregate);
     }
     lane->next_event = t->next;
     lane->counted.recovered_events++;
     return status;
+}
+
+/* Does it matter of which aggregate it is? A command that nobody could read may name any. */
+static bool
+aggregate_counts(const weiri_record *record)
+{
+    weiri_bytes original;
+
+    return remembered(record) || weiri_bytes_are(record->type, WEIRI_OUTCOME_QUARANTINED) ||
+           weiri_bytes_are(record->type, WEIRI_OUTCOME_RELEASED) ||
+           (weiri_bytes_are(record->type, WEIRI_OUTCOME_REJECTED) && weiri_headers_find(record->headers, WEIRI_HEADER_ORIGINAL, &original));
 }
 
 static weir_status
@@ -316,7 +346,8 @@ replay_outcome(replay *r, weir_error *err)
 {
     const tail *t = &r->outcomes;
     uint16_t aggregate = 0;
-    weir_status status = remembered(&t->record) ? aggregate_of(r, t, &aggregate, err) : WEIR_OK;
+    bool counts = aggregate_counts(&t->record);
+    weir_status status = counts ? aggregate_of(r, t, &aggregate, err) : WEIR_OK;
 
     if (status == WEIR_OK)
         status = begin_command(r, t, err);
@@ -324,8 +355,9 @@ replay_outcome(replay *r, weir_error *err)
         return status;
     bool rejected = weiri_bytes_are(t->record.type, WEIRI_OUTCOME_REJECTED) || weiri_bytes_are(t->record.type, WEIRI_OUTCOME_QUARANTINED);
     begin_entry(r, t, aggregate, rejected ? WEIRI_WINDOW_REJECTED : WEIRI_WINDOW_ACCEPTED);
-    if (r->remembers)
-        weiri_window_add(&r->lane->window, &r->entry);
+    remember(r, t, aggregate);
+    if (counts)
+        weiri_lane_fold_held(r->lane, &t->record, t->offset, aggregate);
     r->lane->next_outcome = t->next;
     return WEIR_OK;
 }

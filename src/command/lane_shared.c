@@ -3,7 +3,7 @@
  * What was decided and is not known to be stored is forgotten as a whole, and the lane begins anew from checkpoint and copy: it
  * finds there what was stored after all. Thread: the lane's; the log's threads only say what happened (intake.c). */
 #include "base/assert.h"
-#include "command/lane.h"
+#include "command/lane_stage.h"
 
 const char *
 weiri_lane_life_name(weiri_lane_life life)
@@ -53,7 +53,7 @@ weiri_lane_share_lost(const weiri_lane *lane)
 bool
 weiri_lane_share_admits(weiri_lane *lane, const weiri_request *request)
 {
-    if (request->kind != WEIRI_REQUEST_COMMAND && request->kind != WEIRI_REQUEST_FLAWED)
+    if (request->kind != WEIRI_REQUEST_COMMAND && request->kind != WEIRI_REQUEST_FLAWED && request->kind != WEIRI_REQUEST_RELEASE)
         return true;
     if (request->session != atomic_load(&lane->share.session) || request->log_source < lane->next_command)
         return false;
@@ -134,7 +134,7 @@ discard(weiri_lane *lane)
         weiri_bytes item;
         while (weiri_mailbox_next(&lane->taken, &lane->taken_at, &item)) {
             const weiri_request *request = item.data;
-            const weiri_answer answer = { .kind = request->kind == WEIRI_REQUEST_LOOKUP ? WEIRI_ANSWER_LOOKUP : WEIRI_ANSWER_STATE,
+            const weiri_answer answer = { .kind = weiri_lane_kind_of(request),
                 .status = WEIR_FENCED,
                 .partition = lane->partition,
                 .source = WEIRI_NO_OFFSET,

@@ -6,17 +6,25 @@
 #include "base/assert.h"
 #include <string.h>
 
+weiri_answer_kind
+weiri_lane_kind_of(const weiri_request *request)
+{
+    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_HELD,
+        WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME };
+
+    return kinds[request->kind];
+}
+
 weiri_pending *
 weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status)
 {
-    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_OUTCOME };
     weiri_batch *batch = lane->filling;
 
     weiri_assert(batch->count < WEIRI_BATCH_COMMANDS);
     weiri_pending *pending = &batch->pending[batch->count++];
     *pending = (weiri_pending){ .done = request->done,
         .user = request->user,
-        .kind = (uint8_t)kinds[request->kind],
+        .kind = (uint8_t)weiri_lane_kind_of(request),
         .status = (uint8_t)status,
         .source = WEIRI_NO_OFFSET,
         .offset = WEIRI_NO_EVENTS,
@@ -73,7 +81,7 @@ stage_command(weiri_lane *lane, weiri_subject *s)
     if (lane->share.on)
         return;
     weiri_record record = record_of(lane, s, WEIRI_RECORD_COMMAND);
-    record.type = lane->commands->type_names[s->type->number];
+    record.type = s->type == NULL ? weiri_bytes_of(WEIRI_COMMAND_RELEASE) : lane->commands->type_names[s->type->number];
     record.payload = s->payload;
     record.headers = s->headers;
     if (s->request->expect) {
@@ -103,13 +111,8 @@ add_memory_headers(weiri_lane *lane, const weiri_subject *s, bool remembered, bo
 
 /* What the first answer said: whoever reads the outcome elsewhere has no window to look it up in. */
 static void
-add_original_headers(weiri_lane *lane, const weiri_ending *end)
+add_first_headers(weiri_lane *lane, const weiri_window_entry *first)
 {
-    const weiri_window_entry *first = end->first;
-
-    weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, first == NULL ? WEIRI_NO_OFFSET : first->source);
-    if (first == NULL)
-        return;
     weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_VERSION, first->version);
     if (first->kind == WEIRI_WINDOW_EVENTS)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_EVENTS, first->events);
@@ -123,7 +126,9 @@ move_source(weiri_lane *lane, const weiri_subject *s)
     weiri_batch *batch = lane->filling;
     weiri_source *source = weiri_sources_add(&lane->sources, s->source, s->request->fingerprint);
 
-    source->last = s->request->sequence;
+    weiri_quarantine_settle(&lane->quarantine, s->source, s->request->sequence);
+    if (source->last < s->request->sequence) /* else it is one that was released */
+        source->last = s->request->sequence;
     if (source->batch != batch->number) {
         if (batch->n_moved == batch->moved_room) {
             batch->moved_room = batch->moved_room == 0 ? 16 : batch->moved_room * 2;
@@ -148,6 +153,7 @@ remember(weiri_lane *lane, const weiri_subject *s, uint32_t kind, uint64_t offse
         .kind = kind };
 
     weiri_window_add(&lane->window, &entry);
+    weiri_quarantine_settle_id(&lane->quarantine, s->request->aggregate_hash, entry.id);
 }
 
 weiri_pending *
@@ -161,10 +167,16 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     weiri_buffer_clear(&lane->headers);
     if (end->code[0] != '\0')
         weiri_headers_add(&lane->headers, WEIRI_HEADER_CODE, weiri_bytes_of(end->code));
-    if (end->repeats)
-        add_original_headers(lane, end);
+    if (end->repeats || end->names)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, end->first == NULL ? end->original : end->first->source);
+    if (end->first != NULL)
+        add_first_headers(lane, end->first);
     if (end->last != NULL)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_LAST, *end->last);
+    if (end->attempt != 0)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ATTEMPT, end->attempt);
+    if (end->discards)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_DISCARD, 1);
     add_memory_headers(lane, s, remembered, moves);
     weiri_record record = record_of(lane, s, WEIRI_RECORD_OUTCOME);
     record.type = weiri_bytes_of(end->type);
@@ -186,13 +198,26 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     return pending;
 }
 
+weiri_pending *
+weiri_lane_refuse(weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last)
+{
+    const weiri_ending end = { WEIRI_OUTCOME_REJECTED, status, code, text, .last = last };
+
+    if (lane->share.on)
+        return weiri_lane_end(lane, s, &end);
+    weiri_pending *pending = weiri_lane_answer(lane, s->request, status);
+    pending->version = s->version;
+    weiri_lane_answer_words(lane, pending, code, text);
+    return pending;
+}
+
 static void
 evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
 {
     const weiri_type *type = lane->decision.emitted[i].type;
 
     if (s->entry == NULL)
-        s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->type->aggregate, s->key, NULL);
+        s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
     weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;

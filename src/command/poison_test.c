@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands that kill the process: each try is a process of its own. */
+ * Commands that kill the process, and what a person does about them: each try is a process of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,13 +7,15 @@
 #include <cmocka.h>
 #include "command/attempts.h"
 #include "command/lane_testing.h"
+#include "base/hash.h"
 #include "testing_module.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEADLY = 666, DIED = 9, REJECTED = 10, ACCEPTED = 11, REPEATED = 12 };
+enum { DEADLY = 666, DIED = 9, HELD = 10, ACCEPTED = 11, REPEATED = 12, KEPT_OUT = 13, HELD_STILL = 14, GAP = 15 };
+enum { RELEASED = 20, NOT_HELD = 21 };
 
 static weir_decide_fn *real_add;
 
@@ -27,37 +29,102 @@ deadly_add(weir_decision *d, const void *state, const void *command)
     return real_add(d, state, command);
 }
 
+/* In a child: the side opened with a module whose rule crashes, or with the mended one. */
+static weir_aggregate counter;
+static weir_module module;
+
+static void
+open_side(testing_side *side, const char *dir, bool mended)
+{
+    weiri_problems problems = { 0 };
+
+    module = testing_module;
+    counter = *module.aggregates[0];
+    real_add = counter.commands[0].decide;
+    if (!mended)
+        counter.commands[0].decide = deadly_add;
+    module.aggregates[0] = &counter;
+    testing_side_init(side);
+    testing_remove(side->dir, "");
+    side->dir = (char *)(uintptr_t)dir;
+    weiri_schema_free(side->schema);
+    weiri_schema_new(&module, &side->schema, &problems);
+    side->config.build_id = mended ? "mended" : "test";
+    testing_side_open(side);
+}
+
+static int
+meaning_of(const testing_answer *a)
+{
+    bool held = strcmp(a->code, "quarantined") == 0;
+
+    if (a->answer.repeated)
+        return held || strcmp(a->code, "key-quarantined") == 0 ? HELD_STILL : REPEATED;
+    if (strcmp(a->code, "gap") == 0)
+        return GAP;
+    if (strcmp(a->code, "key-quarantined") == 0)
+        return KEPT_OUT;
+    return a->answer.status == WEIR_OK ? ACCEPTED : held ? HELD : 1;
+}
+
+static int
+outcome_of(pid_t child)
+{
+    int status = 0;
+
+    assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
 /* Opens, sends one command, and ends as its answer says. */
 static int
-try_once(const char *dir, testing_command command)
+try_with(const char *dir, testing_command command, bool mended)
 {
     pid_t child = fork();
-    int status = 0;
 
     assert_true(child >= 0);
     if (child == 0) {
         testing_side side;
         testing_answer a;
-        weir_module module = testing_module;
-        weir_aggregate counter = *module.aggregates[0];
-        weiri_problems problems = { 0 };
-        real_add = counter.commands[0].decide;
-        counter.commands[0].decide = deadly_add;
-        module.aggregates[0] = &counter;
-        testing_side_init(&side);
-        testing_remove(side.dir, "");
-        side.dir = (char *)(uintptr_t)dir;
-        weiri_schema_free(side.schema);
-        weiri_schema_new(&module, &side.schema, &problems);
-        testing_side_open(&side);
+        open_side(&side, dir, mended);
         testing_run(&side, &command, &a);
         testing_side_close(&side);
-        if (a.answer.repeated)
-            _exit(REPEATED);
-        _exit(a.answer.status == WEIR_OK ? ACCEPTED : strcmp(a.code, "quarantined") == 0 ? REJECTED : 1);
+        _exit(meaning_of(&a));
     }
-    assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return outcome_of(child);
+}
+
+static int
+try_once(const char *dir, testing_command command)
+{
+    return try_with(dir, command, false);
+}
+
+static int
+release(const char *dir, const char *key, bool discard)
+{
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        testing_side side;
+        testing_answer a;
+        weir_error err;
+        open_side(&side, dir, false);
+        testing_answer_init(&a);
+        const weiri_release_call call = { .key = weiri_bytes_of(key),
+            .id = weiri_bytes_of("r"),
+            .reason = weiri_bytes_of("mended"),
+            .discard = discard,
+            .done = testing_answered,
+            .user = &a };
+        if (weiri_commands_release(side.commands, &call, &err) != WEIR_OK)
+            _exit(1);
+        testing_answer_wait(&a);
+        /* No orderly end: what was answered must be there all the same. */
+        _exit(a.answer.status == WEIR_OK ? RELEASED : a.answer.status == WEIR_NOT_FOUND ? NOT_HELD : 1);
+    }
+    return outcome_of(child);
 }
 
 static void
@@ -65,21 +132,106 @@ test_what_has_killed_twice_is_not_tried_again(void **state)
 {
     char dir[] = "/tmp/weir-poison-XXXXXX";
     const testing_command deadly = { .counter = "a", .amount = DEADLY, .id = "x" };
-    const testing_command other = { .counter = "a", .amount = DEADLY, .id = "y" };
-    const testing_command line = { .counter = "a", .amount = DEADLY, .source = "file", .sequence = 1 };
-    const testing_command next = { .counter = "a", .amount = 1, .source = "file", .sequence = 2, .previous = 1 };
+    const testing_command same_words = { .counter = "b", .amount = DEADLY, .id = "y" };
+    const testing_command other_words = { .counter = "a", .amount = 2, .id = "x" };
 
     assert_non_null(mkdtemp(dir));
     assert_int_equal(try_once(dir, deadly), DIED);
     assert_int_equal(try_once(dir, (testing_command){ .counter = "a", .amount = 1 }), ACCEPTED);
     assert_int_equal(try_once(dir, deadly), DIED);
-    assert_int_equal(try_once(dir, deadly), REJECTED);
-    assert_int_equal(try_once(dir, deadly), REPEATED);
-    assert_int_equal(try_once(dir, other), DIED); /* another command, though it says the same */
-    assert_int_equal(try_once(dir, line), DIED);
-    assert_int_equal(try_once(dir, line), DIED);
-    assert_int_equal(try_once(dir, line), REJECTED);
+    assert_int_equal(try_once(dir, deadly), HELD);
+    assert_int_equal(try_once(dir, deadly), HELD_STILL);
+    assert_int_equal(try_once(dir, (testing_command){ .counter = "a", .amount = 1, .id = "z" }), KEPT_OUT);
+    assert_int_equal(try_once(dir, other_words), KEPT_OUT);
+    assert_int_equal(try_once(dir, (testing_command){ .counter = "b", .amount = 1, .id = "z" }), ACCEPTED);
+    assert_int_equal(try_once(dir, same_words), DIED); /* another command, though it says the same */
+    testing_remove(dir, "checkpoint");
+    testing_remove(dir, "attempts"); /* the log knows by now */
+    assert_int_equal(try_once(dir, deadly), HELD_STILL);
+    assert_int_equal(try_once(dir, (testing_command){ .counter = "a", .amount = 1 }), KEPT_OUT);
+    testing_remove(dir, "");
+}
+
+static void
+test_a_person_releases_an_aggregate(void **state)
+{
+    char dir[] = "/tmp/weir-poison-XXXXXX";
+    const testing_command deadly = { .counter = "a", .amount = DEADLY, .id = "x" };
+    const testing_command next = { .counter = "a", .amount = 1, .id = "z" };
+
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(release(dir, "a", false), NOT_HELD);
+    for (int round = 0; round < 2; round++) { /* the second time with the same module: nothing is lost by it */
+        assert_int_equal(try_once(dir, deadly), DIED);
+        assert_int_equal(try_once(dir, deadly), DIED);
+        assert_int_equal(try_once(dir, deadly), HELD);
+        assert_int_equal(try_once(dir, next), KEPT_OUT);
+        assert_int_equal(release(dir, "a", false), RELEASED);
+        assert_int_equal(release(dir, "a", false), NOT_HELD);
+        if (round == 0)
+            testing_remove(dir, "checkpoint");
+    }
     assert_int_equal(try_once(dir, next), ACCEPTED);
+    assert_int_equal(try_with(dir, deadly, true), ACCEPTED);
+    assert_int_equal(try_with(dir, deadly, true), REPEATED);
+    assert_int_equal(try_with(dir, next, true), REPEATED);
+    testing_remove(dir, "");
+}
+
+static void
+test_what_is_discarded_is_not_tried_again(void **state)
+{
+    char dir[] = "/tmp/weir-poison-XXXXXX";
+    const testing_command deadly = { .counter = "a", .amount = DEADLY, .id = "x" };
+    const testing_command line = { .counter = "a", .amount = 1, .source = "file", .sequence = 1 };
+
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(try_once(dir, deadly), DIED);
+    assert_int_equal(try_once(dir, deadly), DIED);
+    assert_int_equal(try_once(dir, deadly), HELD);
+    assert_int_equal(try_once(dir, line), KEPT_OUT);
+    assert_int_equal(release(dir, "a", true), RELEASED);
+    assert_int_equal(try_once(dir, line), REPEATED);
+    assert_int_equal(try_once(dir, (testing_command){ .counter = "a", .amount = 1 }), ACCEPTED);
+    assert_int_equal(try_once(dir, deadly), HELD);
+    testing_remove(dir, "");
+}
+
+/* A source goes on past what is held, and each of that can be tried again under its own sequence, once. */
+static void
+test_a_source_goes_on_past_what_is_held(void **state)
+{
+    char dir[] = "/tmp/weir-poison-XXXXXX";
+    const testing_command line[] = {
+        { .counter = "a", .amount = 1, .source = "file", .sequence = 1 },
+        { .counter = "a", .amount = DEADLY, .source = "file", .sequence = 2, .previous = 1 },
+        { .counter = "a", .amount = 3, .source = "file", .sequence = 3, .previous = 2 },
+        { .counter = "e", .amount = 4, .source = "file", .sequence = 4, .previous = 3 }, /* e shares its partition with a */
+        { .counter = "a", .amount = 5, .source = "file", .sequence = 5, .previous = 4 },
+    };
+
+    assert_int_equal(weiri_partition_of(weiri_bytes_of("a"), 2), weiri_partition_of(weiri_bytes_of("e"), 2));
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(try_once(dir, line[0]), ACCEPTED);
+    assert_int_equal(try_once(dir, line[1]), DIED);
+    assert_int_equal(try_once(dir, line[1]), DIED);
+    assert_int_equal(try_once(dir, line[1]), HELD);
+    assert_int_equal(try_once(dir, line[2]), KEPT_OUT);
+    assert_int_equal(try_once(dir, line[3]), ACCEPTED);
+    assert_int_equal(try_once(dir, line[2]), HELD_STILL);
+    assert_int_equal(try_once(dir, line[1]), HELD_STILL);
+    assert_int_equal(release(dir, "a", false), RELEASED);
+    assert_int_equal(try_once(dir, line[3]), REPEATED);
+    assert_int_equal(try_once(dir, line[0]), REPEATED);
+    testing_remove(dir, "checkpoint");
+    assert_int_equal(try_once(dir, line[1]), DIED);
+    assert_int_equal(try_with(dir, line[1], true), ACCEPTED);
+    assert_int_equal(try_with(dir, line[1], true), REPEATED);
+    assert_int_equal(try_with(dir, line[2], true), ACCEPTED);
+    assert_int_equal(try_with(dir, line[2], true), REPEATED);
+    testing_remove(dir, "checkpoint"); /* a sequence that came late moved nothing back */
+    assert_int_equal(try_with(dir, line[2], true), REPEATED);
+    assert_int_equal(try_with(dir, line[4], true), ACCEPTED);
     testing_remove(dir, "");
 }
 
@@ -99,6 +251,10 @@ test_a_file_that_does_not_fit_is_made_anew(void **state)
         atomic_store(weiri_attempts_word(attempts, 1), 77);
         weiri_attempts_close(attempts);
     }
+    assert_int_equal(weiri_attempts_open(dir, 2, &attempts, &err), WEIR_OK);
+    weiri_attempts_forget(attempts, 77);
+    assert_false(weiri_attempts_poison(attempts, 77));
+    weiri_attempts_close(attempts);
     assert_int_equal(weiri_attempts_open(dir, 3, &attempts, &err), WEIR_OK);
     assert_false(weiri_attempts_poison(attempts, 77));
     weiri_attempts_close(attempts);
@@ -111,6 +267,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_has_killed_twice_is_not_tried_again),
+        cmocka_unit_test(test_a_person_releases_an_aggregate),
+        cmocka_unit_test(test_what_is_discarded_is_not_tried_again),
+        cmocka_unit_test(test_a_source_goes_on_past_what_is_held),
         cmocka_unit_test(test_a_file_that_does_not_fit_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

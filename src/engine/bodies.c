@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "message/fields.h"
 #include "message/json.h"
+#include "message/unpack.h"
 #include <ctype.h>
 
 static int
@@ -73,9 +74,5 @@ weiri_body_read(const weiri_type *type, weiri_body form, weiri_bytes body, Proto
     case WEIRI_BODY_PROTOBUF:
         break;
     }
-    ProtobufCMessage *message = protobuf_c_message_unpack(type->descriptor, NULL, body.size, body.data);
-    if (message == NULL)
-        return weiri_error_set(err, WEIR_INVALID, "the body is no %s in Protobuf", type->descriptor->name);
-    *ret_message = message;
-    return WEIR_OK;
+    return weiri_message_unpack(type->descriptor, body, ret_message, err);
 }

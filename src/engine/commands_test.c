@@ -78,7 +78,7 @@ test_protobuf_that_is_none_or_not_text_is_refused(void **state)
     weiri_command_call call = { .type = ADD, .form = WEIRI_BODY_PROTOBUF };
 
     call.body = weiri_bytes_of("\x0a\x05zz");
-    testing_expect(testing_call(*state, call), 400, "the body is no testing.v1.Add in Protobuf");
+    testing_expect(testing_call(*state, call), 400, "the bytes are no testing.v1.Add in Protobuf");
     call.body = weiri_bytes_of("\x0a\x01"
                                "a\x1a\x02\xff\xfe");
     testing_expect(testing_call(*state, call), 400, "note: a string of testing.v1.Add that is not UTF-8");

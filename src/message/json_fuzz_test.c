@@ -167,30 +167,6 @@ test_mutated_lines_that_are_read_are_written_back(void **state)
     weiri_buffer_fini(&line);
 }
 
-/* testing.v1 has no message within itself, so here is one by hand: message Node { Node next = 1; string name = 2; } */
-typedef struct node {
-    ProtobufCMessage base;
-    struct node *next;
-    char *name;
-} node;
-
-static const ProtobufCMessageDescriptor node_descriptor;
-static const ProtobufCFieldDescriptor node_fields[] = {
-    { "next", 1, PROTOBUF_C_LABEL_NONE, PROTOBUF_C_TYPE_MESSAGE, 0, offsetof(node, next), &node_descriptor, NULL, 0, 0, NULL, NULL },
-    { "name", 2, PROTOBUF_C_LABEL_NONE, PROTOBUF_C_TYPE_STRING, 0, offsetof(node, name), NULL, &protobuf_c_empty_string, 0, 0, NULL, NULL },
-};
-static const unsigned node_by_name[] = { 1, 0 };
-static const ProtobufCIntRange node_ranges[] = { { 1, 0 }, { 0, 2 } };
-
-static void
-init_node(ProtobufCMessage *message)
-{
-    *(node *)message = (node){ PROTOBUF_C_MESSAGE_INIT(&node_descriptor), NULL, (char *)(uintptr_t)protobuf_c_empty_string };
-}
-
-static const ProtobufCMessageDescriptor node_descriptor = { PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC, "testing.Node", "Node", "Node", "testing",
-    sizeof(node), 2, node_fields, node_by_name, 1, node_ranges, init_node, NULL, NULL, NULL };
-
 static void
 nest(weiri_buffer *text, int depth)
 {
@@ -211,17 +187,17 @@ test_nesting_is_bounded(void **state)
     json_t *json = NULL;
 
     nest(&text, NODES);
-    assert_int_equal(weiri_json_parse_message(&node_descriptor, weiri_buffer_bytes(&text), &message, &err), WEIR_OK);
+    assert_int_equal(weiri_json_parse_message(&testing__v1__node__descriptor, weiri_buffer_bytes(&text), &message, &err), WEIR_OK);
     protobuf_c_message_free_unpacked(message, NULL);
     for (int depth = NODES + 1; depth < 100000; depth *= 7) {
         nest(&text, depth);
-        assert_int_equal(weiri_json_parse_message(&node_descriptor, weiri_buffer_bytes(&text), &message, &err), WEIR_INVALID);
+        assert_int_equal(weiri_json_parse_message(&testing__v1__node__descriptor, weiri_buffer_bytes(&text), &message, &err), WEIR_INVALID);
         assert_non_null(strstr(err.text, "next.next"));
         assert_non_null(strstr(err.text, ": more than 64 messages within each other"));
     }
     nest(&text, NODES + 1);
     assert_int_equal(weiri_json_parse(weiri_buffer_bytes(&text), &json, &err), WEIR_OK);
-    assert_int_equal(weiri_json_to_message(&node_descriptor, json, &message, &err), WEIR_INVALID);
+    assert_int_equal(weiri_json_to_message(&testing__v1__node__descriptor, json, &message, &err), WEIR_INVALID);
     assert_non_null(strstr(err.text, ": more than 64 messages within each other"));
     json_decref(json);
     weiri_buffer_fini(&text);

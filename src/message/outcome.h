@@ -15,22 +15,37 @@
  *   weir.repeated     header weir-original: the source of the command that it repeats; WEIRI_NO_OFFSET's decimal where
  *                     only (source, sequence) was known. Else what its first answer said, for who reads it elsewhere:
  *                     weir-original-version; weir-original-events, if it had any, with weir-original-offset, of the first of them
- *                     in events; of a rejection weir-original-offset alone, of its outcome
- *   weir.quarantined  the command killed the process twice */
+ *                     in events; of a rejection weir-original-offset alone, of its outcome. Of a command that is held in
+ *                     quarantine instead weir-code, and the words
+ *   weir.quarantined  the command killed the process twice: its aggregate takes no commands; header weir-attempt: what the attempt
+ *                     file calls it, in decimal
+ *   weir.released     a person has released the aggregate; header weir-original: the command in quarantine; weir-discard: 1 when
+ *                     what is held is not to be tried again; payload: why
+ * key-quarantined: header weir-original names the command in quarantine. */
 #define WEIRI_OUTCOME_ACCEPTED "weir.accepted"
 #define WEIRI_OUTCOME_REJECTED "weir.rejected"
 #define WEIRI_OUTCOME_CONFLICT "weir.conflict"
 #define WEIRI_OUTCOME_REPEATED "weir.repeated"
 #define WEIRI_OUTCOME_QUARANTINED "weir.quarantined"
+#define WEIRI_OUTCOME_RELEASED "weir.released"
 #define WEIRI_HEADER_CODE "weir-code"
 #define WEIRI_HEADER_ORIGINAL "weir-original"
 #define WEIRI_HEADER_ORIGINAL_VERSION "weir-original-version"
 #define WEIRI_HEADER_ORIGINAL_EVENTS "weir-original-events"
 #define WEIRI_HEADER_ORIGINAL_OFFSET "weir-original-offset"
 #define WEIRI_HEADER_LAST "weir-last"
+#define WEIRI_HEADER_ATTEMPT "weir-attempt"
+#define WEIRI_HEADER_DISCARD "weir-discard"
 
 /* Codes of rejections that are told with another status than REJECTED. */
 #define WEIRI_CODE_GAP "gap"                           /* CONFLICT */
 #define WEIRI_CODE_TOO_MANY_SOURCES "too-many-sources" /* BUSY */
+#define WEIRI_CODE_QUARANTINE_FULL "quarantine-full"   /* BUSY */
+#define WEIRI_CODE_NOT_HELD "not-held"                 /* NOT_FOUND */
+
+/* The commands of weir itself, in the commands topic. */
+#define WEIRI_COMMAND_RELEASE \
+    "weir.ReleaseAggregate" /* payload: why, as text; header weir-discard. On a shared log, where anybody
+                                                           may send it, JSON: {"aggregate", "discard", "reason"} */
 
 #endif

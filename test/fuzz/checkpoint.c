@@ -38,6 +38,7 @@ static void
 load(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
 {
     size_t states = lane->states.count, sources = lane->sources.count, window = lane->window.count;
+    uint32_t held = lane->quarantine.count;
 
     if (key.size == 0 || is_known(lane, key))
         return;
@@ -47,6 +48,7 @@ load(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
     weiri_assert(lane->states.count == states + (status == WEIR_OK && kind == 'S'));
     weiri_assert(lane->sources.count == sources || (status == WEIR_OK && kind == 'N'));
     weiri_assert(lane->window.count == window || (status == WEIR_OK && kind == 'W' && lane->window.count <= WINDOW));
+    weiri_assert(lane->quarantine.count == held || (kind == 'Q' && lane->quarantine.count <= WEIRI_HELD_MOST));
     if (status == WEIR_OK && kind == 'S')
         check_state(lane, key, value);
     if (status == WEIR_OK && kind == 'N') {
@@ -78,6 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (uint32_t i = 0; i < lane.window.count; i++)
         weiri_assert(weiri_window_find(&lane.window, weiri_window_at(&lane.window, i)->id) != NULL);
+    weiri_quarantine_fini(&lane.quarantine);
     weiri_sources_fini(&lane.sources);
     weiri_window_fini(&lane.window);
     weiri_states_fini(&lane.states);
