@@ -96,6 +96,16 @@ WEIR_MUST_USE weir_status weiri_commands_ask_state(
 WEIR_MUST_USE weir_status weiri_commands_ask_outcome(
     weiri_commands *commands, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user, weir_error *err);
 
+/* The outcome of (aggregate, key, id) as the log has it, for partitions that are not served in this process: read from its last `most`
+ * records of each topic. `done` is called before it returns OK. Errors: NOT_FOUND, BUSY (there is more to read), CORRUPT, IO. */
+typedef struct weiri_look_up {
+    uint32_t partition;
+    weiri_bytes aggregate, key, id;
+    uint64_t most;
+} weiri_look_up;
+WEIR_MUST_USE weir_status weiri_commands_look_up(
+    weiri_commands *commands, const weiri_look_up *what, weiri_answer_fn *done, void *user, weir_error *err);
+
 /* Asks a lane what is in quarantine there (quarantine.h). Errors: as submit. */
 WEIR_MUST_USE weir_status weiri_commands_ask_held(
     weiri_commands *commands, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err);

@@ -78,6 +78,9 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
         .queue_bytes = (size_t)weiri_settings_number(settings, "queue.size"),
         .window = (uint32_t)weiri_settings_number(settings, "window"),
         .checkpoint_events = (uint32_t)weiri_settings_number(settings, "checkpoint.events"),
+        .no_lanes = !service->roles.lane,
+        .no_front = !service->roles.front,
+        .outcome_ms = service->outcome_ms,
     };
 
     return weiri_commands_open(&config, &service->commands, err);
@@ -90,7 +93,7 @@ open_views(weiri_service *service, const char *views_dir, const weiri_settings *
     weiri_buffer_print(&dir, "%s/views", service->dir);
     weiri_views_config config = {
         .schema = service->schema,
-        .files = views_dir,
+        .files = service->roles.views ? views_dir : NULL,
         .log = service->log,
         .dir = weiri_buffer_text(&dir),
         .world = service->world,
@@ -134,6 +137,9 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     weiri_timers_init(&service->timers, service->world);
     weiri_walker_init(&service->walker);
     weiri_settling_init(&service->settling);
+    weiri_lock_init(&service->telling);
+    service->roles = (weiri_roles){ weiri_settings_has(settings, "roles", "front"), weiri_settings_has(settings, "roles", "lane"),
+        weiri_settings_has(settings, "roles", "views") };
     for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
         weiri_signal_init(&service->executed[i]);
     weiri_schema_new(module, &service->schema, problems);
@@ -177,6 +183,8 @@ weir_close(weir_engine *engine)
     weiri_log_close(engine->log);
     weiri_schema_free(engine->schema);
     weiri_settling_fini(&engine->settling);
+    weiri_elsewhere_free(engine->elsewhere);
+    weiri_lock_fini(&engine->telling);
     for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
         weiri_signal_fini(&engine->executed[i]);
     weiri_module_unload(&engine->loaded);

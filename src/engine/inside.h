@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include "command/command.h"
+#include "engine/elsewhere.h"
 #include "engine/module.h"
 #include "engine/reply.h"
 #include "engine/service.h"
@@ -25,6 +26,11 @@ typedef struct weiri_settling {
 
 enum { WEIRI_EXECUTED_SIGNALS = 64 };
 
+/* What this process does of the three; on an embedded log all. */
+typedef struct weiri_roles {
+    bool front, lane, views;
+} weiri_roles;
+
 struct weir_engine {
     const weir_module *module;
     const weiri_world *world;
@@ -37,7 +43,10 @@ struct weir_engine {
     int64_t outcome_ms, started_ms;
     weiri_timers timers;
     weiri_walker walker;
-    weiri_finder *recent; /* one a partition, and one for what lies further back: callback thread only */
+    weiri_lock telling;         /* guards recent: answers come from fronts, lanes and the walker */
+    weiri_finder *recent;       /* one a partition, and one for what lies further back */
+    weiri_elsewhere *elsewhere; /* of a shared log, else NULL */
+    weiri_roles roles;
     weiri_settling settling;
     weiri_signal executed[WEIRI_EXECUTED_SIGNALS]; /* what callers of weir_execute sleep on, each on one of them */
     _Atomic unsigned executions;
@@ -92,11 +101,15 @@ typedef struct weiri_told {
     bool line;           /* of a batch: with status, position and repeated */
 } weiri_told;
 enum { WEIRI_TOKEN_ROOM = 64 };
-/* Appends the JSON object of an outcome, or the problem. Callback thread only (it reads the events). ret_token: "" or the token. */
+/* Appends the JSON object of an outcome, or the problem; it reads the events. ret_token: "" or the token. Thread: any. */
 const weiri_answer_row *weiri_outcome_write(
     weiri_service *service, const weiri_told *told, const weiri_answer *answer, weiri_buffer *to, char ret_token[WEIRI_TOKEN_ROOM]);
 
 /* ---- aggregates and events ----------------------------------------------------------------------------- */
+
+/* Is the key's partition served by another process? */
+bool weiri_is_elsewhere(weiri_service *service, const char *key);
+enum { WEIRI_ELSEWHERE_MS = 10000, WEIRI_ELSEWHERE_RECORDS = 500000 }; /* how long, and how much, is read for one question */
 
 /* Errors: NOT_FOUND with the nearest name, INVALID (the key). */
 WEIR_MUST_USE weir_status weiri_find_aggregate(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * GET /metrics: Prometheus text format 0.0.4. Names begin with weir_; counters end in _total. Thread: any. */
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/memory.h"
 #include <inttypes.h>
 
@@ -29,6 +30,7 @@ static const lane_row lane_rows[] = {
     { "weir_window_age_ms", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
     { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
     { "weir_checkpoint_offset", "gauge", "Offset in events from which a restart replays.", "", LANE(checkpoint_offset) },
+    { "weir_lane_reopened_total", "counter", "Times that an append's result was not known, and the lane began anew.", "", LANE(reopened) },
     { "weir_recovered_events", "gauge", "Events replayed when the engine was opened.", "", LANE(recovered_events) },
 };
 
@@ -64,6 +66,23 @@ write_lanes(weiri_service *service, weiri_buffer *to)
         }
     }
     weiri_release(lanes);
+}
+
+/* Of a shared log. */
+static void
+write_shared(weiri_service *service, weiri_buffer *to)
+{
+    if (!weiri_log_shared(service->log))
+        return;
+    head(to, "weir_lane_state", "gauge", "1 for the state that the partition's lane is in.");
+    for (uint32_t p = 0; p < service->identity->partitions; p++)
+        for (weiri_lane_life life = WEIRI_LANE_SERVING; life <= WEIRI_LANE_HALTED; life++)
+            weiri_buffer_print(to, "weir_lane_state{partition=\"%" PRIu32 "\",state=\"%s\"} %d\n", p, weiri_lane_life_name(life),
+                weiri_commands_lane(service->commands, p, NULL) == life);
+    single(
+        to, "weir_front_waiters", "gauge", "Commands sent whose outcome has not come.", (int64_t)weiri_commands_waiters(service->commands));
+    single(to, "weir_elsewhere_bytes", "gauge", "Memory of the index of aggregates that other processes serve.",
+        (int64_t)weiri_elsewhere_bytes(service->elsewhere));
 }
 
 static void
@@ -125,6 +144,7 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
     single(to, "weir_start_time_ms", "gauge", "When the engine was opened, Unix time.", service->started_ms);
     single(to, "weir_waiting_requests", "gauge", "Requests that wait for their outcomes.", (int64_t)weiri_timers_count(&service->timers));
     write_lanes(service, to);
+    write_shared(service, to);
     write_log(service, to);
     write_views(service, to);
     reply->http = 200;
