@@ -151,6 +151,8 @@ take_reply(weiri_load_sender *sender, weiri_load_item *item, const json_t *reply
             r->stale = true;
         }
         count_code(&sender->tally, code[0] == '\0' ? "conflict" : code);
+    } else if (strcmp(code, "log-failed") == 0) {
+        return weiri_error_set(err, WEIR_CLOSED, "the engine takes no more: %s", words == NULL ? code : weiri_problem_words(words));
     } else if (http == 409 || http == 429 || http == 503 || http == 504) {
         r->stale = true;
         r->waiting = r->waiting || http != 409;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/output.h"
+#include "cli/send.h"
 
 enum { FILE_MOST = 8 << 20 };
 
@@ -33,9 +34,8 @@ tell_outcome(FILE *to, const json_t *outcome)
     weiri_buffer_fini(&line);
 }
 
-/* Prints one outcome or problem. Returns its exit code. */
-static int
-tell(const weiri_cli *cli, int http, const json_t *answer, const char *context)
+int
+weiri_cli_tell_outcome(const weiri_cli *cli, int http, const json_t *answer, const char *context)
 {
     weir_error err;
     weiri_buffer words = { 0 };
@@ -104,7 +104,7 @@ post_one(weiri_cli *cli, weiri_client *client, const char *type, const char *con
         if (json_is_object(json) && answer.position[0] != '\0')
             json_object_set_new(json, "position", json_string(answer.position));
         exit_code = json == NULL ? weiri_cli_fail(cli, WEIRI_EXIT_UNREACHABLE, "what answers at %s is not weir", weiri_client_url(client))
-                                 : tell(cli, answer.http, json, "");
+                                 : weiri_cli_tell_outcome(cli, answer.http, json, "");
         json_decref(json);
     }
     weiri_answer_fini(&answer);
@@ -202,7 +202,7 @@ send_lines(lines *l)
             size_t size = strcspn(at, "\n");
             json_t *reply = json_loadb(at, size, 0, NULL);
             (void)snprintf(context, sizeof context, "line %llu: ", (unsigned long long)l->numbers[i]);
-            int one = tell(l->cli, (int)json_integer_value(json_object_get(reply, "status")), reply, context);
+            int one = weiri_cli_tell_outcome(l->cli, (int)json_integer_value(json_object_get(reply, "status")), reply, context);
             exit_code = exit_code == 0 ? one : exit_code;
             json_decref(reply);
             at += size + (at[size] != '\0');

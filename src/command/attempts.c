@@ -45,8 +45,9 @@ count_kill(head *h, uint64_t command)
 {
     suspect *place = NULL;
 
-    for (uint32_t i = 0; i < SUSPECTS && place == NULL; i++)
-        if (h->suspects[i].command == command || h->suspects[i].kills == 0)
+    /* Its own place, wherever one of a command that was forgotten is free. */
+    for (uint32_t i = 0; i < SUSPECTS && (place == NULL || place->command != command); i++)
+        if (h->suspects[i].command == command || (place == NULL && h->suspects[i].kills == 0))
             place = &h->suspects[i];
     if (place == NULL) {
         place = &h->suspects[h->next++ % SUSPECTS];

@@ -6,7 +6,9 @@
 #include "base/hash.h"
 #include "base/mailbox.h"
 #include "base/memory.h"
+#include "log/embedded/pages.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,11 +124,51 @@ open_both(weiri_checkpoints *c, const char *path)
     return code;
 }
 
+/* LMDB does not survive damaged pages, neither reading nor writing. The whole file is read at a start anyway, so each of its pages is
+ * looked at first. */
+static bool
+is_sound(const char *path)
+{
+    weiri_page_meta metas[2] = { { .transaction = 0 } };
+    weir_status status = WEIR_OK;
+    weiri_pages pages;
+    struct stat about;
+    weir_error err;
+    char file[4200];
+
+    (void)snprintf(file, sizeof file, "%s/data.mdb", path);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &about) != 0 || about.st_size == 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return true; /* there is nothing to be damaged */
+    }
+    for (unsigned i = 0; i < 2 && status == WEIR_OK; i++)
+        status = weiri_page_meta_read(fd, i, &metas[i], &err);
+    if (status == WEIR_OK)
+        status = weiri_pages_open(fd, &metas[metas[1].transaction > metas[0].transaction], &pages, &err);
+    if (status == WEIR_OK)
+        status = weiri_pages_check_all(&pages, &err);
+    (void)close(fd);
+    return status == WEIR_OK;
+}
+
+static void
+remove_files(const char *path)
+{
+    static const char *const files[] = { "data.mdb", "lock.mdb" };
+    char file[4200];
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
+        (void)unlink(file);
+    }
+}
+
 weir_status
 weiri_checkpoints_open(const char *dir, weiri_log *log, uint64_t fingerprint, weiri_checkpoints **ret_checkpoints, weir_error *err)
 {
-    static const char *const files[] = { "data.mdb", "lock.mdb" };
-    char path[4096], file[4200];
+    char path[4096];
 
     (void)snprintf(path, sizeof path, "%s/checkpoint", dir);
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
@@ -140,13 +182,12 @@ weiri_checkpoints_open(const char *dir, weiri_log *log, uint64_t fingerprint, we
     weiri_lock_init(&c->lock);
     weiri_signal_init(&c->arrived);
     weiri_mailbox_init(&c->slices, SIZE_MAX, SIZE_MAX, &c->arrived);
+    if (!is_sound(path))
+        remove_files(path);
     int code = open_both(c, path);
     if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH || code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND ||
         code == MDB_INCOMPATIBLE || code == MDB_DBS_FULL) {
-        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-            (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
-            (void)unlink(file);
-        }
+        remove_files(path);
         code = open_both(c, path);
     }
     if (code != 0) {

@@ -67,7 +67,7 @@ typedef struct weiri_lane_checkpoint {
     bool clear;        /* the next one starts from nothing */
 } weiri_lane_checkpoint;
 
-/* Opens DIR/checkpoint; what can't be read as an environment is moved out of the way by deleting it. Errors: IO. */
+/* Opens DIR/checkpoint; what is damaged, or no environment, is deleted and made anew. Errors: IO. */
 WEIR_MUST_USE weir_status weiri_checkpoints_open(
     const char *dir, weiri_log *log, uint64_t fingerprint, weiri_checkpoints **ret_checkpoints, weir_error *err);
 void weiri_checkpoints_close(weiri_checkpoints *checkpoints); /* NULL is fine */

@@ -55,8 +55,11 @@ name_types(weiri_commands *c)
     size_t types = weiri_schema_types(schema), aggregates = weiri_schema_aggregates(schema);
 
     c->type_names = weiri_allocate(types * sizeof *c->type_names);
-    for (size_t i = 0; i < types; i++)
+    c->type_hashes = weiri_allocate(types * sizeof *c->type_hashes);
+    for (size_t i = 0; i < types; i++) {
         c->type_names[i] = weiri_bytes_of(weiri_schema_type(schema, i)->descriptor->name);
+        c->type_hashes[i] = weiri_hash64(0, c->type_names[i].data, c->type_names[i].size);
+    }
     c->aggregate_names = weiri_allocate(aggregates * sizeof *c->aggregate_names);
     for (size_t i = 0; i < aggregates; i++)
         c->aggregate_names[i] = weiri_bytes_of(weiri_schema_aggregate(schema, i)->name);
@@ -255,6 +258,7 @@ weiri_commands_close(weiri_commands *c)
     weiri_release(c->lanes);
     weiri_release(c->lane_threads);
     weiri_release(c->type_names);
+    weiri_release(c->type_hashes);
     weiri_release(c->aggregate_names);
     weiri_release(c);
 }

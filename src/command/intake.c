@@ -246,8 +246,10 @@ read_all(incoming *in, const weiri_flaw *flaw)
     good = read_id(in) && good;
     good = read_source(in) && good;
     if (good && read_message(in)) {
+        /* Two types may have the same bytes. */
+        uint64_t seed = request->kind == WEIRI_REQUEST_COMMAND ? in->lane->commands->type_hashes[request->type] : 0;
         keep_headers(in);
-        request->payload_hash = weiri_hash64(0, in->payload.data, in->payload.size);
+        request->payload_hash = weiri_hash64(seed, in->payload.data, in->payload.size);
     } else
         in->payload = (weiri_bytes){ in->words, in->words_size };
     /* A command that stands where it must not stand says nothing about its source's order here. */

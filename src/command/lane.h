@@ -166,6 +166,7 @@ struct weiri_commands {
     weiri_commands_config config;
     uint32_t partitions, threads;
     weiri_bytes *type_names, *aggregate_names; /* by number: their sizes are asked for at every record */
+    uint64_t *type_hashes;                     /* of the names: two types may have the same bytes */
     weiri_lane *lanes;
     struct weiri_lane_thread *lane_threads;
     weiri_mailbox answers;

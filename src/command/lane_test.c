@@ -108,6 +108,18 @@ test_an_id_is_decided_once_and_answered_alike(void **state)
 }
 
 static void
+test_an_id_used_for_another_type_is_reused_though_the_bytes_are_the_same(void **state)
+{
+    testing_side *side = *state;
+    testing_answer a;
+
+    (void)run(side, (tc){ .counter = "a", .amount = 0, .id = "x" }, &a); /* Add of 0 packs to the key alone, as Reset does */
+    weiri_answer again = run(side, (tc){ .counter = "a", .reset = true, .id = "x" }, &a);
+    assert_int_equal(again.status, WEIR_REJECTED);
+    assert_string_equal(again.code, "id-reused");
+}
+
+static void
 test_an_id_sent_twice_at_once_is_decided_once(void **state)
 {
     testing_side *side = *state;
@@ -370,6 +382,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_accepted_rejected_and_empty_commands_leave_one_outcome_each, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_expected_version_is_a_conflict_and_the_id_may_come_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_id_is_decided_once_and_answered_alike, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_id_used_for_another_type_is_reused_though_the_bytes_are_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_id_sent_twice_at_once_is_decided_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_outcome_can_be_looked_up_by_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_source_goes_forward_once_and_tells_gaps_and_misuse, set_up, tear_down),

@@ -235,6 +235,37 @@ test_a_source_goes_on_past_what_is_held(void **state)
     testing_remove(dir, "");
 }
 
+/* The process ends while the command is decided, and another begins. */
+static void
+kill_at(const char *dir, weiri_attempts **attempts, uint64_t command)
+{
+    weir_error err;
+
+    atomic_store(weiri_attempts_word(*attempts, 0), command);
+    weiri_attempts_close(*attempts);
+    assert_int_equal(weiri_attempts_open(dir, 1, attempts, &err), WEIR_OK);
+}
+
+static void
+test_kills_are_counted_though_another_command_was_forgotten_between_them(void **state)
+{
+    char dir[] = "/tmp/weir-poison-XXXXXX";
+    weiri_attempts *attempts = NULL;
+    weir_error err;
+
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(weiri_attempts_open(dir, 1, &attempts, &err), WEIR_OK);
+    kill_at(dir, &attempts, 70);
+    kill_at(dir, &attempts, 71);
+    weiri_attempts_forget(attempts, 70);
+    assert_false(weiri_attempts_poison(attempts, 71));
+    kill_at(dir, &attempts, 71);
+    assert_true(weiri_attempts_poison(attempts, 71));
+    assert_false(weiri_attempts_poison(attempts, 70));
+    weiri_attempts_close(attempts);
+    testing_remove(dir, "");
+}
+
 static void
 test_a_file_that_does_not_fit_is_made_anew(void **state)
 {
@@ -270,6 +301,7 @@ main(void)
         cmocka_unit_test(test_a_person_releases_an_aggregate),
         cmocka_unit_test(test_what_is_discarded_is_not_tried_again),
         cmocka_unit_test(test_a_source_goes_on_past_what_is_held),
+        cmocka_unit_test(test_kills_are_counted_though_another_command_was_forgotten_between_them),
         cmocka_unit_test(test_a_file_that_does_not_fit_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

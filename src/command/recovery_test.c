@@ -129,7 +129,7 @@ test_what_lanes_write_is_a_log_without_a_fault(void **state)
     testing_send_mixed(side, 0, 1000);
     testing_send_mixed(side, 500, 1000);
     load_source(side, 0, 20);
-    assert_int_equal(weiri_log_verify(side->log, found_fault, NULL, &report, &err), WEIR_OK);
+    assert_int_equal(weiri_log_verify(side->log, found_fault, NULL, NULL, &report, &err), WEIR_OK);
     assert_int_equal(report.records[WEIRI_TOPIC_COMMANDS], 1520);
     assert_int_equal(report.damaged, 0);
 }

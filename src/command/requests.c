@@ -105,7 +105,7 @@ weiri_commands_submit(weiri_commands *c, const weiri_submit *submit, weir_error 
         .type = submit->type->number,
         .headers_size = (uint32_t)submit->headers.size,
         .payload_size = (uint32_t)submit->payload.size,
-        .payload_hash = weiri_hash64(0, submit->payload.data, submit->payload.size),
+        .payload_hash = weiri_hash64(c->type_hashes[submit->type->number], submit->payload.data, submit->payload.size),
         .expected_version = submit->expected_version,
         .sequence = submit->sequence,
         .previous = submit->previous,

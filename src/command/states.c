@@ -152,7 +152,12 @@ weiri_states_mark(weiri_states *states, weiri_state_entry *entry)
 void
 weiri_states_mark_all(weiri_states *states)
 {
-    for (size_t i = 0; i <= states->mask; i++)
-        if (states->slots[i].entry != NULL)
-            weiri_states_mark(states, states->slots[i].entry);
+    states->n_dirty = 0; /* the list anew: a dirty state may be in another, which a checkpoint that failed has left */
+    for (size_t i = 0; i <= states->mask; i++) {
+        weiri_state_entry *entry = states->slots[i].entry;
+        if (entry == NULL)
+            continue;
+        entry->dirty = false;
+        weiri_states_mark(states, entry);
+    }
 }

@@ -78,6 +78,6 @@ weiri_states_empty(const weiri_states *states, uint16_t aggregate)
 }
 
 void weiri_states_mark(weiri_states *states, weiri_state_entry *entry); /* dirty from now on */
-void weiri_states_mark_all(weiri_states *states);
+void weiri_states_mark_all(weiri_states *states);                       /* all in the list, wherever they were */
 
 #endif

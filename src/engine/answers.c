@@ -23,6 +23,7 @@ static const weiri_answer_row rows[] = {
     { "not-found", WEIR_NOT_FOUND, 404, 2, "There is no such thing here" },
     { "busy", WEIR_BUSY, 503, 4, "Too much at once: nothing was taken, try again" },
     { "not-ready", WEIR_BUSY, 503, 4, "Not ready: nothing was taken, try again" },
+    { "quarantine-full", WEIR_BUSY, 503, 4, "Too many commands are in quarantine: nothing was taken" },
     { "rate-limit", WEIR_BUSY, 429, 4, "Too many requests: nothing was taken, try again" },
     { "unknown", WEIR_TIMEOUT, 504, 5, "What became of it is not known: send it again with the same id" },
     { "query-timeout", WEIR_TIMEOUT, 504, 5, "The query took too long" },
@@ -30,6 +31,7 @@ static const weiri_answer_row rows[] = {
     { "closing", WEIR_CLOSED, 503, 4, "The engine is closing: nothing was taken" },
     { "fenced", WEIR_FENCED, 503, 4, "Another owner has taken over" },
     { "io", WEIR_IO, 500, 4, "Reading or writing failed" },
+    { "log-failed", WEIR_IO, 503, 4, "The log has failed: nothing was taken, and nothing will be until the engine is opened again" },
     { "corrupt", WEIR_CORRUPT, 500, 4, "Stored data is damaged" },
     { "no-memory", WEIR_NO_MEMORY, 503, 4, "Out of memory: try again" },
 };

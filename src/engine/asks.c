@@ -169,7 +169,7 @@ weiri_service_outcome(weiri_service *service, const char *aggregate, const char 
     }
     if (weiri_commands_ask_outcome(
             service->commands, a->aggregate, weiri_bytes_of(a->key), weiri_bytes_of(a->id), outcome_answered, a, &err) != WEIR_OK)
-        weiri_call_fail(&a->call, err.status == WEIR_IO ? "not-ready" : "", &err);
+        weiri_call_fail(&a->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }
 
 /* ---- state now ----------------------------------------------------------------------------------------- */
@@ -226,5 +226,5 @@ weiri_service_state(weiri_service *service, const char *aggregate, const char *k
     if (a == NULL || !weiri_call_begin(&a->call, 0))
         return;
     if (weiri_commands_ask_state(service->commands, a->aggregate, weiri_bytes_of(a->key), state_answered, a, &err) != WEIR_OK)
-        weiri_call_fail(&a->call, err.status == WEIR_IO ? "not-ready" : "", &err);
+        weiri_call_fail(&a->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }

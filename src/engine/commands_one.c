@@ -54,7 +54,7 @@ write_location(const one *o, weiri_buffer *to)
 static bool
 can_be_looked_up(const weiri_answer *answer)
 {
-    static const char *const not_kept[] = { "malformed", "wrong-partition", "id-reused", "gap" };
+    static const char *const not_kept[] = { "malformed", "wrong-partition", "id-reused", "gap", "key-quarantined" };
 
     for (size_t i = 0; i < sizeof not_kept / sizeof *not_kept; i++) {
         if (strcmp(answer->code, not_kept[i]) == 0)

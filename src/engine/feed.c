@@ -47,6 +47,20 @@ advance(weiri_log *log, strand *s, uint32_t partition, weir_error *err)
     return WEIR_OK;
 }
 
+/* A strand that meets damage ends there; the first damage is kept. Errors: what is no damage. */
+static weir_status
+advance_or_end(weiri_log *log, strand *s, uint32_t partition, weir_error *damage, weir_error *err)
+{
+    weir_status status = advance(log, s, partition, err);
+
+    if (status != WEIR_CORRUPT)
+        return status;
+    s->has = false;
+    if (damage->status == WEIR_OK)
+        *damage = *err;
+    return WEIR_OK;
+}
+
 static strand *
 earliest(strand *strands, uint32_t partitions)
 {
@@ -73,20 +87,22 @@ write_line(const weiri_schema *schema, const strand *s, uint32_t partition, cons
     return status;
 }
 
+/* Damage is told when all that lies before it, in any partition, has been given: so nothing readable is kept back. */
 static weir_status
 write_events(weiri_log *log, const weiri_schema *schema, const weiri_type_filter *filter, uint64_t *next, strand *strands, uint64_t limit,
     weiri_buffer *to, weir_error *err)
 {
     uint32_t partitions = weiri_log_identity_of(log)->partitions;
     weir_status status = WEIR_OK;
-    uint64_t written = 0;
+    weir_error damage = { .status = WEIR_OK };
+    uint64_t written = 0, seen;
     strand *s;
 
     for (uint32_t p = 0; p < partitions && status == WEIR_OK; p++) {
         strands[p].offset = next[p];
-        status = advance(log, &strands[p], p, err);
+        status = advance_or_end(log, &strands[p], p, &damage, err);
     }
-    for (uint64_t seen = 0; status == WEIR_OK && written < limit && seen < LOOK_AT_MOST && to->size < BYTES_MOST; seen++) {
+    for (seen = 0; status == WEIR_OK && written < limit && seen < LOOK_AT_MOST && to->size < BYTES_MOST; seen++) {
         s = earliest(strands, partitions);
         if (s == NULL)
             break;
@@ -98,8 +114,10 @@ write_events(weiri_log *log, const weiri_schema *schema, const weiri_type_filter
         }
         s->offset++;
         if (status == WEIR_OK)
-            status = advance(log, s, p, err);
+            status = advance_or_end(log, s, p, &damage, err);
     }
+    if (status == WEIR_OK && seen == 0 && damage.status != WEIR_OK)
+        status = weiri_error_set(err, damage.status, "%s", damage.text);
     return status;
 }
 

@@ -128,7 +128,7 @@ begin(history *h, weiri_service *service, const char *aggregate, const char *key
         return;
     }
     if (weiri_commands_ask_state(service->commands, h->aggregate, weiri_bytes_of(h->key), located, h, &err) != WEIR_OK)
-        weiri_call_fail(&h->call, err.status == WEIR_IO ? "not-ready" : "", &err);
+        weiri_call_fail(&h->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }
 
 void

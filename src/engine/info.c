@@ -239,8 +239,9 @@ weiri_service_ready(weiri_service *service, weiri_reply *reply)
         return;
     }
     if (weiri_log_state(service->log, &err) != WEIR_OK || lanes_ready(service, &err) != WEIR_OK) {
-        err.status = WEIR_BUSY;
-        weiri_reply_error(reply, "not-ready", &err);
+        bool failed = err.status == WEIR_IO;
+        err.status = failed ? WEIR_IO : WEIR_BUSY;
+        weiri_reply_error(reply, failed ? WEIRI_LOG_FAILED : "not-ready", &err);
         return;
     }
     weiri_buffer_add_text(&reply->body, "{\"status\":\"ready\"}");

@@ -91,7 +91,9 @@ WEIR_MUST_USE weir_status weiri_pack_command(
 WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_error *err); /* 1-128 bytes, no control characters */
 /* "00-<32>-<16>-<2>", as W3C Trace Context has it; anything else is ignored, as it asks. */
 bool weiri_is_traceparent(const char *text);
-/* Submits; turns a failed log into BUSY "not-ready", since nothing was taken. *ret_code: "" or the code for the error. */
+/* A log that has failed takes nothing until the engine is opened again: no BUSY, which a sender would repeat for ever. */
+#define WEIRI_LOG_FAILED "log-failed"
+/* Submits. *ret_code: "" or the code for the error. */
 WEIR_MUST_USE weir_status weiri_submit_to_lane(weiri_service *service, const weiri_submit *submit, const char **ret_code, weir_error *err);
 
 /* What an answer is about, for telling it. */

@@ -19,11 +19,11 @@ struct weiri_offline {
     weiri_schema *schema; /* NULL without a module */
 };
 
-weir_status
-weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **ret_offline, weir_error *err)
+static weir_status
+open_offline(const char *dir, const weir_module *module, bool anyway, weiri_offline **ret_offline, weir_error *err)
 {
     weiri_embedded_config config = {
-        .dir = dir, .module = module != NULL ? module->name : NULL, .read_only = true, .world = &weiri_world_real
+        .dir = dir, .module = module != NULL ? module->name : NULL, .read_only = true, .anyway = anyway, .world = &weiri_world_real
     };
     weiri_offline *offline = weiri_allocate(sizeof *offline);
     weiri_problems problems = { 0 };
@@ -43,6 +43,12 @@ weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **r
     else
         weiri_offline_close(offline);
     return status;
+}
+
+weir_status
+weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **ret_offline, weir_error *err)
+{
+    return open_offline(dir, module, false, ret_offline, err);
 }
 
 void
@@ -73,30 +79,39 @@ count_fault(void *user, const char *words)
 }
 
 void
-weiri_offline_verify(
-    weiri_offline *offline, void (*found)(void *user, const char *words), void *user, weiri_reply *reply, uint64_t *ret_faults)
+weiri_offline_verify(const char *dir, void (*found)(void *user, const char *words), void *user, weiri_verify_place *place,
+    weiri_reply *reply, uint64_t *ret_faults)
 {
     weiri_verify_report report = { 0 };
     faults f = { found, user, 0 };
     weiri_buffer *to = &reply->body;
+    weiri_offline *offline = NULL;
     weir_error err;
 
-    weir_status status = weiri_log_verify(offline->log, count_fault, &f, &report, &err);
+    weir_status status = open_offline(dir, NULL, true, &offline, &err);
+    if (status == WEIR_OK)
+        status = weiri_log_verify(offline->log, count_fault, &f, place, &report, &err);
+    if (status == WEIR_CORRUPT)
+        count_fault(&f, err.text); /* nothing more can be read */
     *ret_faults = f.count;
-    if (status != WEIR_OK) {
+    if (status != WEIR_OK && status != WEIR_CORRUPT) {
         weiri_reply_error(reply, "", &err);
+        weiri_offline_close(offline);
         return;
     }
     weiri_buffer_add_char(to, '{');
-    weiri_identity_write(to, weiri_log_identity_of(offline->log));
-    weiri_member_number(to, "batches", report.batches);
-    weiri_member_number(to, "bytes", report.bytes);
-    for (weiri_topic t = 0; t < WEIRI_TOPICS; t++)
-        weiri_member_number(to, weiri_topic_name(t), report.records[t]);
-    weiri_member_number(to, "aggregates", report.aggregates);
+    if (status == WEIR_OK) {
+        weiri_identity_write(to, weiri_log_identity_of(offline->log));
+        weiri_member_number(to, "batches", report.batches);
+        weiri_member_number(to, "bytes", report.bytes);
+        for (weiri_topic t = 0; t < WEIRI_TOPICS; t++)
+            weiri_member_number(to, weiri_topic_name(t), report.records[t]);
+        weiri_member_number(to, "aggregates", report.aggregates);
+    }
     weiri_member_number(to, "faults", f.count);
     weiri_buffer_add_char(to, '}');
     weiri_reply_json(reply);
+    weiri_offline_close(offline);
 }
 
 /* ---- events and aggregates --------------------------------------------------------------------------------- */

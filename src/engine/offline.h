@@ -6,6 +6,7 @@
 
 #include <weir/domain.h>
 #include "engine/service.h"
+#include "log/embedded/embedded.h"
 
 typedef struct weiri_offline weiri_offline;
 
@@ -14,10 +15,11 @@ typedef struct weiri_offline weiri_offline;
 WEIR_MUST_USE weir_status weiri_offline_open(const char *dir, const weir_module *module, weiri_offline **ret_offline, weir_error *err);
 void weiri_offline_close(weiri_offline *offline); /* NULL is fine */
 
-/* Reads the whole log; `found` hears of each fault in words. The reply: {"batches", "bytes", "commands", "events", "outcomes", ...,
- * "aggregates", "faults"}; a problem if it could not be read to its end. *ret_faults: how many. */
-void weiri_offline_verify(
-    weiri_offline *offline, void (*found)(void *user, const char *words), void *user, weiri_reply *reply, uint64_t *ret_faults);
+/* Opens the log in `dir`, whatever is wrong with it, and reads all of it; `found` hears of each fault in words. The reply: {"batches",
+ * "bytes", "commands", "events", "outcomes", ..., "aggregates", "faults"}, the last alone if damage kept it from being opened; a problem if it could not be read otherwise. `place`: as in
+ * weiri_log_verify. *ret_faults: how many. */
+void weiri_offline_verify(const char *dir, void (*found)(void *user, const char *words), void *user, weiri_verify_place *place,
+    weiri_reply *reply, uint64_t *ret_faults);
 
 /* As weiri_service_events. Called again, it sees what a running engine has written since. */
 void weiri_offline_events(weiri_offline *offline, const char *types, const char *after, uint64_t limit, weiri_reply *reply);

@@ -43,9 +43,7 @@ weiri_submit_to_lane(weiri_service *service, const weiri_submit *submit, const c
     if (atomic_load(&service->refusing))
         return weiri_error_set(err, WEIR_CLOSED, "the engine is closing");
     weir_status status = weiri_commands_submit(service->commands, submit, err);
-    if (status == WEIR_IO) {
-        *ret_code = "not-ready";
-        err->status = status = WEIR_BUSY;
-    }
+    if (status == WEIR_IO)
+        *ret_code = WEIRI_LOG_FAILED;
     return status;
 }

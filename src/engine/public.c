@@ -197,7 +197,8 @@ weir_execute(weir_engine *engine, const ProtobufCMessage *command, const weir_su
             (void)weiri_signal_wait(e.answered, seen, -1);
     } else {
         e.outcome = (weir_outcome){ .status = err.status, .log_id = engine->identity->id };
-        weiri_text_fit(e.outcome.code, sizeof e.outcome.code, weiri_answer_row_of(err.status, "")->code);
+        const char *code = err.status == WEIR_IO ? WEIRI_LOG_FAILED : weiri_answer_row_of(err.status, "")->code;
+        weiri_text_fit(e.outcome.code, sizeof e.outcome.code, code);
         weiri_text_fit(e.outcome.text, sizeof e.outcome.text, err.text);
     }
     *ret_outcome = e.outcome;

@@ -259,6 +259,96 @@ test_an_engine_that_can_not_open_says_why(void **state)
     assert_int_equal(stat(path, &about), -1);
 }
 
+/* ---- a log that has failed -------------------------------------------------------------------------------- */
+
+static weiri_log_ops failing; /* the real log's, but for the two below */
+static _Atomic bool failed;
+
+static void
+fail_append(weiri_log *log, weiri_append *append)
+{
+    atomic_store(&failed, true);
+    append->done(append, WEIR_IO);
+}
+
+static weir_status
+failed_state(weiri_log *log, weir_error *err)
+{
+    return atomic_load(&failed) ? weiri_error_set(err, WEIR_IO, "the disk is gone") : WEIR_OK;
+}
+
+static void
+never(void *user, const weir_outcome *outcome)
+{
+    fail_msg("nothing was taken");
+}
+
+/* Whoever repeats what is BUSY would repeat it for ever. */
+static void
+test_a_log_that_has_failed_is_not_busy(void **state)
+{
+    testing_engine *engine = *state;
+    weiri_log *log = engine->service->log;
+    const weiri_log_ops *real = log->ops;
+    Testing__V1__Add c = TESTING__V1__ADD__INIT;
+    weir_submission s = { .id = "x" };
+    weiri_reply reply = { 0 };
+    weir_rows *rows;
+    weir_error err;
+
+    assert_int_equal(add(engine, "a", 1, NULL).status, WEIR_OK);
+    failing = *real;
+    failing.append = fail_append;
+    failing.state = failed_state;
+    log->ops = &failing;
+    assert_int_equal(add(engine, "a", 1, &s).status, WEIR_TIMEOUT); /* it may have taken effect */
+    weir_outcome o = add(engine, "a", 1, &s);
+    assert_int_equal(o.status, WEIR_IO);
+    assert_string_equal(o.code, "log-failed");
+    assert_string_equal(o.text, "the disk is gone");
+    c.counter_id = (char *)"a";
+    assert_int_equal(weir_submit(engine->service, &c.base, &s, never, NULL, &err), WEIR_IO);
+    assert_int_equal(weir_release(engine->service, "counter", "a", NULL, &err), WEIR_IO);
+    reply = testing_send(engine, "Add", "{\"counterId\":\"a\",\"amount\":1}", "x");
+    assert_int_equal(reply.retry_after_s, 0);
+    testing_expect(reply, 503, "\"code\":\"log-failed\"");
+    testing_expect(testing_batch(engine, "{\"type\":\"Add\",\"data\":{\"counterId\":\"a\"}}", false), 200, "\"code\":\"log-failed\"");
+    reply = (weiri_reply){ 0 };
+    weiri_service_ready(engine->service, &reply);
+    testing_expect(reply, 503, "\"code\":\"log-failed\"");
+    assert_int_equal(weir_query(engine->service, "counters.above", NULL, NULL, 0, &rows, &err), WEIR_OK);
+    weir_rows_free(rows);
+    weiri_commands_stop(engine->service->commands);
+    log->ops = real;
+}
+
+/* Nothing is in quarantine unless a command has ended a process: see command/poison_test.c and test_poison.py. */
+static void
+test_what_is_in_no_quarantine_is_not_released(void **state)
+{
+    testing_engine *engine = *state;
+    char reason[600];
+    weiri_reply reply = { 0 };
+    weir_error err;
+
+    assert_int_equal(add(engine, "a", 1, NULL).status, WEIR_OK);
+    assert_int_equal(weir_release(engine->service, "counter", "a", "why", &err), WEIR_NOT_FOUND);
+    assert_string_equal(err.text, "counter/a is not in quarantine");
+    assert_int_equal(weir_release(engine->service, "countr", "a", NULL, &err), WEIR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "did you mean 'counter'?"));
+    assert_int_equal(weir_release(engine->service, "counter", "", NULL, &err), WEIR_INVALID);
+    memset(reason, 'x', sizeof reason - 1);
+    reason[sizeof reason - 1] = '\0';
+    assert_int_equal(weir_release(engine->service, "counter", "a", reason, NULL), WEIR_INVALID);
+    weiri_service_held(engine->service, "counter", "a", true, &reply);
+    testing_expect(reply, 404, "counter/a is not in quarantine");
+    reply = (weiri_reply){ 0 };
+    weiri_service_quarantine(engine->service, &reply);
+    testing_expect(reply, 200, "{\"quarantine\":[],\"aggregates\":0,\"commands\":0}");
+    weiri_service_refuse(engine->service);
+    assert_int_equal(weir_release(engine->service, "counter", "a", NULL, &err), WEIR_CLOSED);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, testing_engine_setup, testing_engine_teardown)
 
 int
@@ -273,6 +363,8 @@ main(void)
         T(test_settling_waits_for_all_that_was_submitted),
         T(test_closing_drains_and_nothing_acknowledged_is_lost),
         T(test_an_engine_that_can_not_open_says_why),
+        T(test_a_log_that_has_failed_is_not_busy),
+        T(test_what_is_in_no_quarantine_is_not_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -383,7 +383,7 @@ test_a_log_is_read_beside_its_engine(void **state)
     weiri_offline_state(with, "counter", "zzz", 0, &r);
     testing_expect(r, 404, "it has no events");
     r = (weiri_reply){ 0 };
-    weiri_offline_verify(without, count, &found, &r, &faults);
+    weiri_offline_verify(dir, count, &found, NULL, &r, &faults);
     assert_true(faults == 0 && found == 0);
     testing_expect(r, 200, "\"commands\":2,\"events\":2,\"outcomes\":0");
     weiri_offline_close(with);

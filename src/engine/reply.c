@@ -93,7 +93,8 @@ weiri_reply_mark(weiri_reply *reply, const weiri_answer_row *row)
 {
     reply->http = row->http;
     reply->content_type = WEIRI_TYPE_PROBLEM;
-    if (row->http == 503 || row->http == 429 || row->status == WEIR_BEHIND)
+    bool again = row->http == 503 || row->http == 429 || row->status == WEIR_BEHIND;
+    if (again && row->status != WEIR_IO) /* a log that has failed does not mend itself */
         reply->retry_after_s = 1;
 }
 

@@ -125,6 +125,16 @@ void weiri_service_view(weiri_service *service, const weiri_view_call *call, wei
  * The reply's `position` is the vector to go on from. */
 void weiri_service_events(weiri_service *service, const char *types, const char *after, uint64_t limit, weiri_reply *reply);
 
+/* The quarantine: commands that killed the process, and what came behind them. These three wait for the lanes, at most
+ * outcome.timeout. */
+enum { WEIRI_QUARANTINE_SHOWN = 1000, WEIRI_QUARANTINE_BYTES = 4 << 20 };  /* of one answer; counts are of all */
+void weiri_service_quarantine(weiri_service *service, weiri_reply *reply); /* GET /quarantine: a row an aggregate */
+/* What is held of one aggregate, oldest first; `data`: with what each command says. */
+void weiri_service_held(weiri_service *service, const char *aggregate, const char *key, bool data, weiri_reply *reply);
+/* Lets it out, durably; reason: for the log, may be "". `discard`: what is held is not to be tried again. */
+void weiri_service_release(
+    weiri_service *service, const char *aggregate, const char *key, const char *reason, bool discard, weiri_reply *reply);
+
 void weiri_service_views(weiri_service *service, weiri_reply *reply); /* GET /views: status and description of each */
 void weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply);
 void weiri_service_types(weiri_service *service, weiri_reply *reply); /* GET /types: messages and their fields */

@@ -109,6 +109,8 @@ test_the_table_of_answers_is_as_it_is_documented(void **state)
         { WEIR_INVALID, "future-token", 400, 2, WEIR_INVALID },
         { WEIR_BUSY, "", 503, 4, WEIR_BUSY },
         { WEIR_BUSY, "not-ready", 503, 4, WEIR_BUSY },
+        { WEIR_IO, "log-failed", 503, 4, WEIR_IO },
+        { WEIR_BUSY, "quarantine-full", 503, 4, WEIR_BUSY },
         { WEIR_BUSY, "rate-limit", 429, 4, WEIR_BUSY },
         { WEIR_CLOSED, "", 503, 4, WEIR_CLOSED },
         { WEIR_TIMEOUT, "unknown", 504, 5, WEIR_TIMEOUT },

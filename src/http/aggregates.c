@@ -17,24 +17,6 @@ weiri_http_state(weiri_request *request)
         weiri_service_state(request->http->service, request->parameters[0], request->parameters[1], version, weiri_request_done, request);
 }
 
-/* One of two words; the first is the default. False: refused. */
-static bool
-choose(weiri_request *request, const char *name, const char *first, const char *second, bool *ret_second)
-{
-    const char *value = weiri_target_pair(&request->target, name);
-
-    if (value == NULL || strcmp(value, first) == 0) {
-        *ret_second = false;
-    } else if (strcmp(value, second) == 0) {
-        *ret_second = true;
-    } else {
-        weiri_request_problem(request, WEIR_INVALID, "%s=%.40s: it is %s or %s", name, value, first, second);
-        weiri_request_ready(request);
-        return false;
-    }
-    return true;
-}
-
 void
 weiri_http_history(weiri_request *request)
 {
@@ -43,7 +25,8 @@ weiri_http_history(weiri_request *request)
 
     if (weiri_http_parameters_known(request, names) && weiri_http_parameter_number(request, "after", 0, UINT64_MAX, 0, &call.after) &&
         weiri_http_parameter_number(request, "limit", 1, PAGE_MOST, HISTORY_LIMIT, &call.limit) &&
-        choose(request, "order", "newest", "oldest", &call.oldest_first) && choose(request, "states", "false", "true", &call.states))
+        weiri_http_parameter_choice(request, "order", "newest", "oldest", &call.oldest_first) &&
+        weiri_http_parameter_choice(request, "states", "false", "true", &call.states))
         weiri_service_history(request->http->service, &call, weiri_request_done, request);
 }
 

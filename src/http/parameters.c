@@ -55,3 +55,20 @@ weiri_http_parameter_number(weiri_request *request, const char *name, uint64_t l
     *ret_value = value;
     return true;
 }
+
+bool
+weiri_http_parameter_choice(weiri_request *request, const char *name, const char *first, const char *second, bool *ret_second)
+{
+    const char *value = weiri_target_pair(&request->target, name);
+
+    if (value == NULL || strcmp(value, first) == 0) {
+        *ret_second = false;
+    } else if (strcmp(value, second) == 0) {
+        *ret_second = true;
+    } else {
+        weiri_request_problem(request, WEIR_INVALID, "%s=%.40s: it is %s or %s", name, value, first, second);
+        weiri_request_ready(request);
+        return false;
+    }
+    return true;
+}

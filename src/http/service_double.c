@@ -310,3 +310,24 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
     (void)service;
     say(reply, "metrics");
 }
+
+void
+weiri_service_quarantine(weiri_service *service, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "quarantine");
+}
+
+void
+weiri_service_held(weiri_service *service, const char *aggregate, const char *key, bool data, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "held %s %s data=%d", aggregate, key, data);
+}
+
+void
+weiri_service_release(weiri_service *service, const char *aggregate, const char *key, const char *reason, bool discard, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "release %s %s %s discard=%d", aggregate, key, reason, discard);
+}

@@ -81,7 +81,7 @@ typedef struct weiri_record {
 #define WEIRI_HEADER_FINGERPRINT "weir-fingerprint"
 #define WEIRI_HEADER_CORRELATION "weir-correlation"
 #define WEIRI_HEADER_TRACEPARENT "traceparent"
-#define WEIRI_HEADER_PAYLOAD_HASH "weir-payload-hash" /* 8 bytes: weiri_hash64(0, packed command), for the window */
+#define WEIRI_HEADER_PAYLOAD_HASH "weir-payload-hash" /* 8 bytes, for the window: weiri_hash64(weiri_hash64(0, type), packed command) */
 
 /* Bytes that weiri_record_write will write, not rounded. */
 size_t weiri_record_size(const weiri_record *record);

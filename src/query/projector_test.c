@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
+#include "query/sqlite/checked.h"
 #include "query/testing_log.h"
 
 static void
@@ -118,7 +119,8 @@ change_database(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
 
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    /* As weir writes it: else damage is what would be noticed. */
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, WEIRI_SQLITE_CHECKED), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }

@@ -104,7 +104,7 @@ check_log(const char *dir, const uint64_t answered[PARTITIONS])
         assert_true(last == weiri_log_next_command(log, p)); /* a command and its events are one transaction */
         (void)testing_read_all(log, WEIRI_TOPIC_EVENTS, p, 0, check_payload, &last);
     }
-    assert_int_equal(weiri_log_verify(log, count_fault, &faults, &report, &err), WEIR_OK);
+    assert_int_equal(weiri_log_verify(log, count_fault, &faults, NULL, &report, &err), WEIR_OK);
     assert_int_equal(faults, 0);
     weiri_log_close(log);
 }

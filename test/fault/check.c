@@ -157,7 +157,7 @@ read_log(const char *dir, reading *r)
     if (status != WEIR_OK)
         return no(r->words, "not opened: %s: %.400s", weir_status_name(status), err.text);
     r->words[0] = '\0';
-    if (weiri_log_verify(log, first_fault, r->words, &report, &err) != WEIR_OK)
+    if (weiri_log_verify(log, first_fault, r->words, NULL, &report, &err) != WEIR_OK)
         good = no(r->words, "not verified: %.400s", err.text);
     else if (r->words[0] != '\0')
         good = false;

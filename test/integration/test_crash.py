@@ -1,126 +1,286 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments under load, with clients that retry by id: every acknowledged command is there once, none twice, versions
-without gap, the log verifies, and the views equal a recomputation from the events. WEIR_TEST_KILLS says how many kills (100)."""
+"""kill -9 of the whole program at random moments, 500 times, two engines side by side: under clients that repeat by id until they are
+answered, clients that ask views for what they have written, several views, and checkpoints without end. Now and then, and at the end:
+every acknowledged command is there once, none twice, versions without gap, the log verifies, and each view equals a recomputation from the
+events. WEIR_TEST_KILLS says how many kills."""
 import collections
+import concurrent.futures
 import http.client
 import json
 import os
+import pathlib
 import random
+import shutil
+import tempfile
 import threading
 import time
 import unittest
 
-from weirtest import Case, Client, Server, weir
+from weirtest import SHOP, TOP, Client, Server, weir
 
-KILLS = int(os.environ.get("WEIR_TEST_KILLS", "100"))
-CLIENTS = 8
-ARTICLES = 50
+KILLS = int(os.environ.get("WEIR_TEST_KILLS", "500"))
+ENGINES = 2
+WRITERS, READERS = 5, 2
+SHARED, OWN = 40, 4     # articles that all write to; that one writer has to itself
+CHECKS = 5              # looks at the whole in between
+CHECKPOINT_EVENTS = 3   # a partition's events from one checkpoint to the next: one is always being written
+
+VIEWS = {
+    "ledger": """-- A row an event: one applied twice stops the view, one left out is missed.
+-- schema:
+CREATE TABLE entry (part INTEGER, place INTEGER, sku TEXT NOT NULL, version INTEGER NOT NULL, quantity INTEGER NOT NULL,
+    id TEXT NOT NULL, PRIMARY KEY (part, place));
+CREATE UNIQUE INDEX entry_version ON entry (sku, version);
+-- on: shop.v1.StockReceived
+INSERT INTO entry VALUES (:_partition, :_offset, :sku, :_version, :quantity, :_command_id);
+-- on: shop.v1.StockSold
+INSERT INTO entry VALUES (:_partition, :_offset, :sku, :_version, -:quantity, :_command_id);
+""",
+    "totals": """-- What an article has come to.
+-- schema:
+CREATE TABLE total (sku TEXT PRIMARY KEY, version INTEGER NOT NULL, events INTEGER NOT NULL, turned INTEGER NOT NULL);
+-- on: shop.v1.StockReceived, shop.v1.StockSold
+INSERT INTO total VALUES (:sku, :_version, 1, :quantity)
+ON CONFLICT (sku) DO UPDATE SET version = :_version, events = events + 1, turned = turned + :quantity;
+""",
+}
+OURS = ("stock", "sales", "customers")
 
 
-class Writer(threading.Thread):
-    """Sends commands one by one, each with an id, again and again until it is answered. Keeps what was acknowledged."""
+class Broken(Exception):
+    """No answer: the engine has been killed under the request."""
 
-    def __init__(self, number, test):
+
+class Caller(threading.Thread):
+    """A client that asks again until it is answered, over whichever engine runs by then."""
+
+    def __init__(self, life, number):
         super().__init__(daemon=True)
-        self.number, self.test = number, test
-        self.random = random.Random(test.seed + number)
-        self.acknowledged = []      # (id, sku, signed quantity, version)
-        self.refused = 0
-        self.wrong = []
+        self.life, self.number, self.chance = life, number, random.Random(f"{life.seed} {number}")
+        self.connection = None
+        self.wrong, self.idle = [], False
 
-    def command(self, i):
-        sku = f"sku-{self.random.randrange(ARTICLES)}"
-        if self.random.random() < 0.6:
-            return "ReceiveStock", {"sku": sku, "quantity": str(self.random.randrange(1, 5))}
-        return "RecordSale", {"sku": sku, "quantity": str(self.random.randrange(1, 5)), "invoiceNo": f"{self.number}-{i}",
-                              "unitPriceCents": "100"}
+    def ask(self, *arguments):
+        try:
+            if self.connection is None:
+                self.connection = Client(self.life.server.port, timeout=10)
+            return self.connection.request(*arguments)
+        except (OSError, http.client.HTTPException, json.JSONDecodeError, UnicodeDecodeError):
+            self.connection.close()
+            self.connection = None
+            time.sleep(0.005)
+            raise Broken from None
 
-    def run(self):
-        i = 0
-        while not self.test.over.is_set():
-            kind, fields = self.command(i)
-            self.send_until_answered(f"{self.number}-{i}", kind, fields)
-            i += 1
-
-    def send_until_answered(self, id, kind, fields):
-        client = None
+    def until_answered(self, *arguments):
         while True:
             try:
-                if client is None:
-                    client = self.client = Client(self.test.server.port, timeout=10)
-                status, _, reply = client.send(f"shop.v1.{kind}", id=id, **fields)
-            except (OSError, http.client.HTTPException, json.JSONDecodeError, AttributeError):
-                client = None
-                time.sleep(0.01)
+                reply = self.ask(*arguments)
+            except Broken:
                 continue
-            if status in (503, 504):
-                time.sleep(0.01)
-                continue
-            break
+            if reply[0] not in (503, 504):
+                return reply
+            time.sleep(0.005)
+
+    def run(self):
+        try:
+            while not self.life.over.is_set():
+                self.idle = self.life.pause.is_set()
+                if self.idle:
+                    time.sleep(0.01)
+                else:
+                    self.step()
+        except Exception as error:  # a thread's end would go unnoticed
+            self.wrong.append(repr(error))
+        self.idle = True
+
+    def rows(self, path, token):
+        """The rows as of a token, waited for; None while the view isn't there yet or the engine is away."""
+        try:
+            status, _, rows = self.ask("GET", path, None, {"Weir-Position": token, "Prefer": "wait=5"})
+        except Broken:
+            return None
+        if status != 200:
+            if status not in (409, 503, 504):
+                self.wrong.append((path, token, status, rows))
+            return None
+        return rows
+
+
+class Writer(Caller):
+    def __init__(self, life, number):
+        super().__init__(life, number)
+        self.acknowledged = []      # (id, sku, signed quantity, version)
+        self.refused = self.read_back = self.sent = 0
+        self.on_hand = collections.Counter()  # of its own articles
+
+    def step(self):
+        own = self.chance.random() < 0.3
+        sku = f"own-{self.number}-{self.chance.randrange(OWN)}" if own else f"sku-{self.chance.randrange(SHARED)}"
+        quantity, self.sent = self.chance.randrange(1, 5), self.sent + 1
+        fields = {"sku": sku, "quantity": str(quantity)}
+        received = self.chance.random() < 0.6
+        if not received:
+            fields.update(invoiceNo=f"{self.number}-{self.sent}", unitPriceCents="100", customerId=f"c-{self.number}", country="X")
+        id = f"{self.number}-{self.sent}"
+        status, headers, reply = self.until_answered("POST", "/commands/shop.v1." + ("ReceiveStock" if received else "RecordSale"),
+                                                     json.dumps(fields), {"Content-Type": "application/json", "Idempotency-Key": id})
         if status == 200:
-            quantity = int(fields["quantity"]) * (1 if kind == "ReceiveStock" else -1)
-            self.acknowledged.append((id, fields["sku"], quantity, int(reply["version"])))
+            signed = quantity if received else -quantity
+            self.acknowledged.append((id, sku, signed, int(reply["version"])))
+            self.life.known[sku] = (int(reply["version"]), headers["Weir-Position"])
+            if own:
+                self.on_hand[sku] += signed
+                self.see(sku, headers["Weir-Position"])
         elif status == 422 and reply.get("code") == "out-of-stock":
             self.refused += 1
         else:
             self.wrong.append((id, status, reply))
-        client.close()
+
+    def see(self, sku, token):
+        """Nobody else writes to it: with the command's token the view must say exactly what this writer knows."""
+        rows = None
+        while rows is None and not self.life.over.is_set():
+            rows = self.rows(f"/views/stock/stock?sku=eq.{sku}", token)
+        if rows is not None:
+            self.read_back += 1
+            if [row["on_hand"] for row in rows] != [self.on_hand[sku]]:
+                self.wrong.append(("read back", sku, token, rows, self.on_hand[sku]))
 
 
-class Crash(Case):
-    def test_kill_9_loses_and_doubles_nothing(self):
-        self.seed = int(os.environ.get("WEIR_TEST_SEED", random.randrange(1 << 30)))
-        print(f"seed {self.seed} (WEIR_TEST_SEED)", flush=True)
-        chance = random.Random(self.seed)
-        self.over = threading.Event()
-        self.server = Server(self.dir).start()
-        writers = [Writer(i, self) for i in range(CLIENTS)]
-        for writer in writers:
-            writer.start()
-        for _ in range(KILLS):
-            time.sleep(chance.uniform(0.0, 0.4))
+class Reader(Caller):
+    """What somebody was told of an article is in every view that is asked with that token, however often the engine was killed since."""
+    asked = 0
+
+    def step(self):
+        known = list(self.life.known.items())
+        if not known:
+            time.sleep(0.01)
+            return
+        sku, (version, token) = self.chance.choice(known)
+        path = self.chance.choice(("/views/totals/total?sku=eq.", "/views/ledger/entry?order=version.desc&limit=1&sku=eq.")) + sku
+        rows = self.rows(path, token)
+        if rows is not None:
+            self.asked += 1
+            if not rows or rows[0]["version"] < version:
+                self.wrong.append((path, token, version, rows))
+
+
+class Life:
+    """One engine, its clients, and the one who kills it."""
+
+    def __init__(self, number, seed, kills):
+        self.seed, self.kills, self.chance = f"{seed} {number}", kills, random.Random(f"{seed} {number} kills")
+        self.over, self.pause, self.known = threading.Event(), threading.Event(), {}
+        self.check = unittest.TestCase()
+        self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="weir-"))
+        self.dir, views = self.tmp / "shop.data", self.tmp / "views"
+        views.mkdir()
+        for name in OURS:
+            shutil.copy(TOP / f"examples/shop/views/{name}.sql", views)
+        for name, text in VIEWS.items():
+            (views / f"{name}.sql").write_text(text)
+        self.server = Server(self.dir, SHOP, "--views", str(views), "--checkpoint.events", str(CHECKPOINT_EVENTS))
+        self.checkpoints = self.recovered = 0
+
+    def run(self):
+        self.server.start()
+        self.writers = [Writer(self, i) for i in range(WRITERS)]
+        self.callers = self.writers + [Reader(self, WRITERS + i) for i in range(READERS)]
+        for caller in self.callers:
+            caller.start()
+        for kill in range(1, self.kills + 1):
+            time.sleep(self.chance.uniform(0.0, 0.2))
             self.server.kill()
             self.server.start()
-        time.sleep(0.2)
+            if kill % max(1, self.kills // CHECKS) == 0:
+                self.look()
         self.over.set()
-        for writer in writers:
-            writer.join(60)
-            self.assertFalse(writer.is_alive(), "a client got no answer")
-            self.assertEqual(writer.wrong, [])
-        acknowledged = [entry for writer in writers for entry in writer.acknowledged]
-        print(f"{KILLS} kills, {len(acknowledged)} acknowledged, {sum(w.refused for w in writers)} refused", flush=True)
-        self.assertGreater(len(acknowledged), KILLS)
-        self.check(acknowledged)
-
-    def check(self, acknowledged):
-        client = self.client(self.server)
-        until = time.monotonic() + 60
-        while any(view["lagEvents"] for view in client.get("/views")[2]["views"]):
-            self.assertLess(time.monotonic(), until, "the views did not catch up")
-            time.sleep(0.02)
-        _, _, rows = client.get("/views/stock/stock", limit=100000)
-        view = {row["sku"]: row["on_hand"] for row in rows}
+        for caller in self.callers:
+            caller.join(60)
+            if caller.connection is not None:
+                caller.connection.close()
+            self.check.assertFalse(caller.is_alive(), "a client got no answer")
         self.server.stop()
+        self.verify()
+        shutil.rmtree(self.tmp)
+        return {"kills": self.kills, "acknowledged": sum(len(w.acknowledged) for w in self.writers),
+                "refused": sum(w.refused for w in self.writers), "read back": sum(w.read_back for w in self.writers),
+                "asked with tokens": sum(r.asked for r in self.callers[WRITERS:]), "checkpoints in the lives looked at": self.checkpoints,
+                "events replayed at their starts": self.recovered}
 
-        versions, stock = collections.defaultdict(list), collections.Counter()
-        by_version = {}
-        for line in weir("events", "--dir", self.dir, "--module", self.server.module, "--json", check=0).stdout.splitlines():
+    def verify(self):
+        run = weir("verify", "--dir", self.dir)
+        self.check.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    def look(self):
+        """The clients hold still, with every command of theirs answered; the engine is the one of the last start."""
+        time.sleep(0.1)  # some of its own life first
+        self.pause.set()
+        client, until = Client(self.server.port), time.monotonic() + 60
+        while not all(caller.idle for caller in self.callers) or any(view["lagEvents"] for view in client.get("/views")[2]["views"]):
+            self.check.assertLess(time.monotonic(), until, "clients without an answer, or views that don't catch up")
+            time.sleep(0.02)
+        self.check.assertEqual([wrong for caller in self.callers for wrong in caller.wrong], [])
+        for line in client.get("/metrics")[2].decode().splitlines():
+            self.checkpoints += int(line.split()[1]) if line.startswith("weir_checkpoints_total") else 0
+            self.recovered += int(line.split()[1]) if line.startswith("weir_recovered_events") else 0
+        self.compare(client)
+        client.close()
+        self.verify()
+        self.pause.clear()
+
+    def rows(self, client, path):
+        status, _, rows = client.get(path, limit=100000)
+        self.check.assertEqual(status, 200, rows)
+        return rows
+
+    def compare(self, client):
+        check, entries = self.check, []
+        for line in weir("events", "--dir", self.dir, "--module", SHOP, "--json", check=0).stdout.splitlines():
             event = json.loads(line)
-            quantity = int(event["data"]["quantity"]) * (1 if event["type"] == "shop.v1.StockReceived" else -1)
-            versions[event["key"]].append(int(event["version"]))
-            stock[event["key"]] += quantity
-            by_version[(event["key"], int(event["version"]))] = quantity
+            sign = 1 if event["type"] == "shop.v1.StockReceived" else -1
+            entries.append((event["partition"], event["offset"], event["key"], event["version"], sign * int(event["data"]["quantity"]), event["commandId"]))
+        versions, stock, turned, sold, by_version = collections.defaultdict(list), collections.Counter(), collections.Counter(), collections.Counter(), {}
+        for _, _, sku, version, quantity, id in entries:
+            versions[sku].append(version)
+            stock[sku] += quantity
+            turned[sku] += abs(quantity)
+            by_version[(sku, version)] = (quantity, id)
+            if quantity < 0:
+                sold[sku] -= quantity
         for sku, seen in versions.items():
-            self.assertEqual(seen, list(range(1, len(seen) + 1)), f"versions of {sku}")
-        claimed = set()
-        for id, sku, quantity, version in acknowledged:
-            self.assertEqual(by_version.get((sku, version)), quantity, f"{id} was acknowledged as version {version} of {sku}")
-            self.assertNotIn((sku, version), claimed, f"{id} shares an event with another command")
-            claimed.add((sku, version))
-        self.assertEqual(len(claimed), sum(len(seen) for seen in versions.values()), "an event that nobody was told of")
-        self.assertEqual(view, dict(stock), "the view differs from a recomputation")
-        verify = weir("verify", "--dir", self.dir)
-        self.assertEqual(verify.returncode, 0, verify.stdout + verify.stderr)
+            check.assertEqual(seen, list(range(1, len(seen) + 1)), f"versions of {sku}")
+        acknowledged = {(sku, version): (quantity, id) for w in self.writers for id, sku, quantity, version in w.acknowledged}
+        check.assertEqual(len(acknowledged), sum(len(w.acknowledged) for w in self.writers), "two commands share an event")
+        check.assertEqual(by_version, acknowledged, "what was acknowledged, and what is there")
+        check.assertEqual({row["sku"]: row["on_hand"] for row in self.rows(client, "/views/stock/stock")}, dict(stock))
+        check.assertEqual(sorted((row["part"], row["place"], row["sku"], row["version"], row["quantity"], row["id"])
+                                 for row in self.rows(client, "/views/ledger/entry")), sorted(entries))
+        check.assertEqual({row["sku"]: (row["version"], row["events"], row["turned"]) for row in self.rows(client, "/views/totals/total")},
+                          {sku: (len(seen), len(seen), turned[sku]) for sku, seen in versions.items()})
+        check.assertEqual({row["sku"]: row["sold"] for row in self.rows(client, "/views/sales/article")}, dict(sold))
+        check.assertEqual(sum(row["bought"] for row in self.rows(client, "/views/customers/customer")), sum(sold.values()))
+
+
+def live(number, seed, kills):
+    return Life(number, seed, kills).run()
+
+
+class Crash(unittest.TestCase):
+    def test_kill_9_loses_and_doubles_nothing(self):
+        seed = int(os.environ.get("WEIR_TEST_SEED", random.randrange(1 << 30)))
+        print(f"seed {seed} (WEIR_TEST_SEED)", flush=True)
+        kills = [KILLS // ENGINES + (number < KILLS % ENGINES) for number in range(ENGINES)]
+        began = time.monotonic()
+        with concurrent.futures.ProcessPoolExecutor(ENGINES) as processes:
+            lives = list(processes.map(live, range(ENGINES), [seed] * ENGINES, kills))
+        figures = collections.Counter()
+        for figure in lives:
+            figures.update(figure)
+        print(", ".join(f"{number} {what}" for what, number in figures.items()) + f" in {time.monotonic() - began:.0f} s", flush=True)
+        self.assertEqual(figures["kills"], KILLS)
+        self.assertGreater(figures["acknowledged"], KILLS)
+        self.assertGreater(min(figures["read back"], figures["asked with tokens"], figures["checkpoints in the lives looked at"]), 0)
 
 
 if __name__ == "__main__":

@@ -80,14 +80,20 @@ heard_gap(sim *s, const sim_submission *sub, const weiri_answer *a)
     demand(s, sub, sub->previous != a->last_sequence && sub->sequence > a->last_sequence, "it was no gap");
 }
 
-static void
-count(sim *s, const sim_outcome *o)
+static sim_count
+kind_of(const sim_outcome *o)
 {
-    s->counts[o->repeated            ? SIM_REPEATED
-              : o->conflict          ? SIM_CONFLICTS
-              : o->quarantined       ? SIM_QUARANTINED
-              : o->status == WEIR_OK ? SIM_ACCEPTED
-                                     : SIM_REJECTED]++;
+    if (o->released)
+        return SIM_RELEASED;
+    if (o->repeated)
+        return SIM_REPEATED;
+    if (o->conflict)
+        return SIM_CONFLICTS;
+    if (o->quarantined)
+        return SIM_QUARANTINED;
+    if (o->kept_out)
+        return SIM_KEY_QUARANTINED;
+    return o->status == WEIR_OK ? SIM_ACCEPTED : SIM_REJECTED;
 }
 
 static void
@@ -97,11 +103,16 @@ heard_outcome(sim *s, sim_submission *sub, const weiri_answer *a)
         heard_gap(s, sub, a);
         return;
     }
+    if (sub->kind == SIM_RELEASE && a->status == WEIR_NOT_FOUND) {
+        bool held = sub->held_then != WEIRI_NO_OFFSET && sub->held_then == sim_model_held(s, sub, sub->discard);
+        demand(s, sub, !held && !sub->durable, "an aggregate in quarantine is not found there");
+        return;
+    }
     demand(s, sub, sub->durable, "it was given before the command was durable");
     demand(s, sub, a->repeated == sub->outcome.repeated,
         sub->outcome.repeated ? "a repeat is told as new" : "a new command is told as a repeat");
     demand(s, sub, is_outcome(a, &sub->outcome), "it is not what the log says");
-    count(s, &sub->outcome);
+    s->counts[kind_of(&sub->outcome)]++;
     if (a->status != WEIR_OK)
         return;
     if (sub->source >= 0 && sub->sequence > s->streams[sub->source][sub->partition].acknowledged)
@@ -144,7 +155,9 @@ pack(sim_submission *sub)
     add.counter_id = reset.counter_id = key;
     add.amount = sub->amount;
     tick.tally_id = sub->key + 1;
-    if (sub->kind == SIM_MALFORMED)
+    if (sub->kind == SIM_RELEASE)
+        memcpy(sub->payload, "why", sub->size = 3);
+    else if (sub->kind == SIM_MALFORMED)
         memcpy(sub->payload, "\xff\xff\xff", sub->size = 3);
     else if (sub->kind == SIM_ADD)
         sub->size = testing__v1__add__pack(&add, sub->payload);
@@ -162,6 +175,7 @@ note_then(sim *s, sim_submission *sub)
     sub->version_then = s->model.aggregates[sub->aggregate][sub->key].version;
     sub->last_then = sub->source < 0 ? 0 : s->model.parts[sub->partition].sources[sub->source].last;
     sub->window_then = sim_model_find(s, sub);
+    sub->held_then = sim_model_held(s, sub, sub->discard);
 }
 
 static weir_status
@@ -190,6 +204,20 @@ submit(sim *s, sim_submission *sub, weir_error *err)
     return status;
 }
 
+static weir_status
+release(sim *s, sim_submission *sub, weir_error *err)
+{
+    const weiri_release_call call = { .aggregate = sub->aggregate,
+        .key = weiri_bytes_of(sim_keys[sub->key]),
+        .id = weiri_bytes_of(sub->id),
+        .reason = { sub->payload, sub->size },
+        .discard = sub->discard,
+        .done = heard,
+        .user = sub };
+
+    return weiri_commands_release(s->commands, &call, err);
+}
+
 static void
 send(sim *s, sim_submission *sub)
 {
@@ -205,7 +233,7 @@ send(sim *s, sim_submission *sub)
     else if (sub->question == WEIRI_REQUEST_LOOKUP)
         status = weiri_commands_ask_outcome(s->commands, sub->aggregate, key, weiri_bytes_of(sub->id), heard, sub, &err);
     else
-        status = submit(s, sub, &err);
+        status = sub->kind == SIM_RELEASE ? release(s, sub, &err) : submit(s, sub, &err);
     sim_tell(s, "send", sub->number, (uint64_t)sub->kind << 32 | (uint64_t)sub->key << 16 | sub->aggregate, status);
     s->counts[status != WEIR_OK ? SIM_REFUSED : sub->question == WEIRI_REQUEST_COMMAND ? SIM_SENT : SIM_QUESTIONS]++;
     sub->sent = status == WEIR_OK;
@@ -254,7 +282,7 @@ make_line(sim *s, sim_submission *sub)
     }
     sub->kind = (sim_kind)kinds[(line + (uint64_t)sub->source) % sizeof kinds];
     sub->aggregate = sub->kind == SIM_TICK;
-    sub->amount = sub->kind == SIM_ADD ? (int64_t)(line * 5 % 12) - 1 : 0;
+    sub->amount = sub->kind != SIM_ADD ? 0 : (line + (uint64_t)sub->source) % 13 == 7 ? SIM_POISON : (int64_t)(line * 5 % 12) - 1;
     sub->sequence = line * 3;
     sub->previous = (line - 1) * 3;
     sub->fingerprint = 99 + (uint64_t)sub->source + sim_one_in(s, 40);
@@ -268,6 +296,23 @@ make_poison(sim *s, sim_submission *sub)
 
     *sub = (sim_submission){ .source = -1, .amount = SIM_POISON, .client_id = true, .key = (uint8_t)(which % SIM_KEYS) };
     (void)snprintf(sub->id, sizeof sub->id, "poison%u", which);
+}
+
+/* Of an aggregate in quarantine, most often. */
+static void
+make_release(sim *s, sim_submission *sub)
+{
+    uint32_t p = sim_below(s, s->partitions);
+    const sim_partition *part = &s->model.parts[p];
+    uint8_t aggregate = 0, key = (uint8_t)sim_below(s, SIM_KEYS);
+
+    if (part->n_held > 0) {
+        const sim_submission *held = &s->submissions[part->held[sim_below(s, part->n_held)].number];
+        aggregate = held->aggregate;
+        key = held->key;
+    }
+    *sub = (sim_submission){ .source = -1, .kind = SIM_RELEASE, .aggregate = aggregate, .key = key, .discard = sim_one_in(s, 3) };
+    (void)snprintf(sub->id, sizeof sub->id, "r%u", s->n_submissions);
 }
 
 /* The same again, or almost: most often one of the last. */
@@ -338,10 +383,12 @@ sim_client_step(sim *s)
     else if (what < 18) {
         make_repeat(s, sub);
         sub->question = sim_one_in(s, 2) ? WEIRI_REQUEST_LOOKUP : WEIRI_REQUEST_STATE;
-    } else if (what == 18 && sim_one_in(s, 8))
+    } else if (what >= 21 && what < 24 ? s->poisonous : what == 18 && sim_one_in(s, s->attempts[0].kills == 0 ? 8 : 2))
         make_poison(s, sub);
     else if (what == 19)
         ask_sources(s);
+    else if (what == 20)
+        make_release(s, sub);
     pack(sub);
     send(s, sub);
 }

@@ -3,18 +3,23 @@
  * none, rejections, and a command that ends the process. */
 #include <weir/weir.h>
 #include "base/assert.h"
+#include "base/hash.h"
 #include "sim.h"
 #include "testing.pb-c.h"
 
-/* The process ends here, in decide: a poison has its own key. */
+/* The process ends here, in decide. The attempt file counts, and so does the simulator. */
 static void
 die(const char *key)
 {
-    unsigned which = (unsigned)(key[0] - '1');
+    const weiri_lane *lane = &sim_now->commands->lanes[weiri_partition_of(weiri_bytes_of(key), sim_now->partitions)];
+    uint64_t command = atomic_load(lane->attempt);
+    sim_attempt *attempt = sim_now->attempts;
 
-    if (sim_now->kills[which] >= 2)
-        sim_fail(sim_now, "poison %u is decided again, after it has ended the process twice", which);
-    sim_now->kills[which]++;
+    while (attempt->command != command && attempt->command != 0)
+        weiri_assert(++attempt < sim_now->attempts + SIM_ATTEMPTS);
+    attempt->command = command;
+    if (attempt->kills++ == 2)
+        sim_fail(sim_now, "a command of counter %s is decided again, after it has ended the process twice", key);
     weiri_assert(sim_now->may_die);
     longjmp(sim_now->death, 1);
 }

@@ -56,7 +56,7 @@ path_of(const sim *s, const char *name, char to[256])
 }
 
 void
-sim_remove_files(sim *s)
+sim_end(sim *s)
 {
     static const char *const names[] = { "checkpoint/data.mdb", "checkpoint/lock.mdb", "attempts" };
     char path[256];
@@ -66,7 +66,8 @@ sim_remove_files(sim *s)
         path_of(s, names[i], path);
         (void)unlink(path);
     }
-    (void)!weiri_sqlite_remove(s->view_path, &ignored);
+    (void)!weiri_sqlite_remove(s->view_path, &ignored); /* closes a lasting store, too */
+    s->views = NULL;
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------- */
@@ -93,23 +94,40 @@ open_commands(sim *s)
     sim_check_recovered(s);
 }
 
+/* Those of a lasting store are read once for each number of partitions. */
 static void
-open_views(sim *s)
+load_views(sim *s)
 {
+    weiri_views **loaded = &s->loaded[s->partitions - 1];
     char dir[256];
-    weir_error err = { .text = "" };
+    weir_error err;
     weiri_problems problems = { 0 };
 
     path_of(s, "views", dir);
     const weiri_views_config config = { .schema = s->schema, .files = s->files, .log = &s->log.log, .dir = dir, .world = &s->world };
-    weiri_views_load(&config, &s->views, &problems);
+    if (s->lasting && *loaded != NULL) {
+        s->views = *loaded;
+        s->views->log_id = weiri_log_identity_of(&s->log.log)->id;
+    } else
+        weiri_views_load(&config, &s->views, &problems);
     if (s->views == NULL)
         sim_fail(s, "the view is not valid: %s", problems.n == 0 ? "" : problems.list[0].text);
-    if (weiri_views_open(s->views, &err) != WEIR_OK)
-        sim_fail(s, "the view does not open: %s", err.text);
+    if (s->lasting)
+        *loaded = s->views;
     weir_status status = weiri_views_find(s->views, "v", &s->view, &err);
     weiri_assert(status == WEIR_OK);
     (void)snprintf(s->view_path, sizeof s->view_path, "%s", s->view->path);
+}
+
+static void
+open_views(sim *s)
+{
+    weir_error err = { .text = "" };
+
+    if (s->views == NULL)
+        load_views(s);
+    if (weiri_views_open(s->views, &err) != WEIR_OK)
+        sim_fail(s, "the view does not open: %s", err.text);
     sim_store_wrap(s);
 }
 
@@ -122,14 +140,36 @@ sim_open(sim *s)
 
 /* ---- ending --------------------------------------------------------------------------------------------- */
 
+/* What a projector has in memory, as if it had never run. */
+static void
+forget_view(weiri_view *view)
+{
+    uint32_t partitions = view->views->partitions;
+
+    view->store->ops->close(view->store);
+    view->store = NULL;
+    memset(view->positions, 0, partitions * sizeof *view->positions);
+    memset(view->working, 0, partitions * sizeof *view->working);
+    memset(view->published, 0, partitions * sizeof *view->published);
+    view->careful = view->alone = false;
+    view->pause_ms = 0;
+    view->kind = WEIRI_VIEW_REBUILDING;
+    view->views->open = false;
+}
+
+/* With a lasting store the views' files are not read again, nor the database opened: it rolls back, as it would in a new process. */
 static void
 close_views(sim *s)
 {
+    s->store_left = -1;
+    s->store_down = s->store_failed = false;
+    if (s->lasting) {
+        forget_view(s->view);
+        return;
+    }
     weiri_views_free(s->views);
     s->views = NULL;
     s->view = NULL;
-    s->store_left = -1;
-    s->store_down = s->store_failed = false;
     age_file(s, s->view_path, &s->old_view, SIM_OLD_VIEWS);
 }
 
@@ -138,6 +178,8 @@ close_commands(sim *s)
 {
     char path[256];
 
+    for (uint32_t p = 0; p < s->partitions; p++)
+        s->counts[SIM_CHECKPOINTS] += s->commands->lanes[p].counted.checkpoints;
     weiri_commands_close(s->commands);
     s->commands = NULL;
     path_of(s, "checkpoint/data.mdb", path);
@@ -145,7 +187,7 @@ close_commands(sim *s)
     if (sim_one_in(s, 16)) {
         path_of(s, "attempts", path);
         (void)unlink(path);
-        memset(s->kills, 0, sizeof s->kills);
+        memset(s->attempts, 0, sizeof s->attempts);
     }
 }
 

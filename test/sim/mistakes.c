@@ -13,6 +13,7 @@ const weiri_window_entry *__real_weiri_window_find(const weiri_window *window, w
 void __real_weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 bool __real_weiri_lane_checkpoint_step(weiri_lane *lane);
 void __real_weiri_states_mark_all(weiri_states *states);
+void __real_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command);
 int __real_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
 int __real_mdb_txn_commit(MDB_txn *txn);
 
@@ -21,6 +22,7 @@ const weiri_window_entry *__wrap_weiri_window_find(const weiri_window *window, w
 void __wrap_weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 bool __wrap_weiri_lane_checkpoint_step(weiri_lane *lane);
 void __wrap_weiri_states_mark_all(weiri_states *states);
+void __wrap_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command);
 int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
 int __wrap_mdb_txn_commit(MDB_txn *txn);
 
@@ -85,6 +87,17 @@ __wrap_weiri_states_mark_all(weiri_states *states)
 {
     if (sim_now->mistake != SIM_CLEAN_STATES)
         __real_weiri_states_mark_all(states);
+}
+
+/* ---- what happens outside ------------------------------------------------------------------------------- */
+
+void
+__wrap_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command)
+{
+    for (size_t i = 0; i < SIM_ATTEMPTS; i++)
+        if (sim_now->attempts[i].command == command)
+            sim_now->attempts[i].kills = 0;
+    __real_weiri_attempts_forget(attempts, command);
 }
 
 static bool

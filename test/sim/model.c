@@ -3,22 +3,8 @@
  * with versions, chains and positions without a gap. */
 #include "base/hash.h"
 #include "message/outcome.h"
-#include "sim.h"
+#include "foretell.h"
 #include "testing.pb-c.h"
-
-typedef struct step { /* a command in hand */
-    sim *s;
-    uint32_t p;
-    sim_partition *part;
-    sim_submission *sub;
-    sim_aggregate *aggregate;
-    sim_outcome out;
-    bool remembered, moves;
-    int64_t amounts[3]; /* of the events */
-    uint64_t original;
-    int64_t time_ms;
-} step;
-
 void
 sim_model_init(sim *s)
 {
@@ -52,135 +38,6 @@ sim_model_fini(sim_model *m)
     weiri_chunk_fini(&m->events);
     weiri_chunk_fini(&m->outcomes);
 }
-
-/* ---- foretelling ---------------------------------------------------------------------------------------- */
-
-static bool
-same_id(const sim_submission *a, const sim_submission *b)
-{
-    return a->aggregate == b->aggregate && a->key == b->key && strcmp(a->id, b->id) == 0;
-}
-
-static bool
-same_message(const sim_submission *a, const sim_submission *b)
-{
-    bool same_type = (a->kind == SIM_MALFORMED ? SIM_ADD : a->kind) == (b->kind == SIM_MALFORMED ? SIM_ADD : b->kind);
-
-    return same_type && a->size == b->size && memcmp(a->payload, b->payload, a->size) == 0;
-}
-
-static const sim_submission *
-in_window(const sim *s, const sim_submission *sub)
-{
-    const sim_partition *part = &s->model.parts[sub->partition];
-
-    for (uint32_t i = 0; i < part->n_window; i++)
-        if (same_id(&s->submissions[part->window[i]], sub))
-            return &s->submissions[part->window[i]];
-    return NULL;
-}
-
-const sim_outcome *
-sim_model_find(sim *s, const sim_submission *sub)
-{
-    const sim_submission *found = in_window(s, sub);
-
-    return found == NULL ? NULL : &found->outcome;
-}
-
-static void
-end(step *t, weir_status status, const char *code)
-{
-    t->out.status = status;
-    t->out.code = code;
-}
-
-/* True: it has been decided before, or is a misuse of its source's name. */
-static bool
-by_source(step *t)
-{
-    const sim_known *known = &t->part->sources[t->sub->source];
-
-    if (known->seen && known->fingerprint != t->sub->fingerprint) {
-        end(t, WEIR_REJECTED, "source-reused");
-    } else if (t->sub->sequence <= known->last) {
-        end(t, WEIR_OK, "");
-        t->out.repeated = true;
-        t->out.source = t->original = WEIRI_NO_OFFSET;
-    } else if (t->sub->previous != known->last) {
-        sim_fail(t->s, "a gap of source %s is in the log: %llu follows %llu, and the last was %llu", sim_source_names[t->sub->source],
-            (unsigned long long)t->sub->sequence, (unsigned long long)t->sub->previous, (unsigned long long)known->last);
-    } else
-        return false;
-    return true;
-}
-
-static bool
-by_id(step *t)
-{
-    const sim_submission *then = t->sub->client_id ? in_window(t->s, t->sub) : NULL;
-
-    if (then == NULL)
-        return false;
-    if (!same_message(then, t->sub)) {
-        end(t, WEIR_REJECTED, "id-reused");
-        return true;
-    }
-    uint64_t at = t->out.at;
-    t->out = then->outcome;
-    t->out.at = at;
-    t->out.repeated = true;
-    t->out.quarantined = false;
-    t->original = then->outcome.source;
-    return true;
-}
-
-/* What the domain says. */
-static void
-decide(step *t)
-{
-    const sim_submission *sub = t->sub;
-    int64_t total = t->aggregate->total;
-
-    t->remembered = t->moves = true;
-    end(t, WEIR_OK, "");
-    if (sub->kind == SIM_TICK) {
-        t->out.events = 1;
-        t->amounts[0] = 1;
-    } else if (sub->kind == SIM_RESET) {
-        t->out.events = total != 0;
-        t->amounts[0] = total;
-    } else if (sub->amount < 0) {
-        end(t, WEIR_REJECTED, "negative");
-    } else if (total + sub->amount > SIM_TOTAL_MOST) {
-        end(t, WEIR_REJECTED, "too-much");
-    } else if (sub->amount > 0) {
-        t->out.events = 1 + (uint32_t)(sub->amount % 3);
-        for (uint32_t i = 0; i < t->out.events; i++)
-            t->amounts[i] = sub->amount + i;
-    }
-}
-
-static void
-foretell(step *t)
-{
-    const sim_submission *sub = t->sub;
-
-    if (sub->source >= 0 ? by_source(t) : by_id(t))
-        return;
-    if (sub->expect && sub->expected != t->aggregate->version) {
-        end(t, WEIR_CONFLICT, "");
-        t->out.conflict = t->moves = true;
-    } else if (sub->kind == SIM_ADD && sub->amount == SIM_POISON) {
-        end(t, WEIR_REJECTED, "quarantined"); /* or it would have ended the process */
-        t->out.quarantined = t->moves = t->remembered = true;
-    } else if (sub->kind == SIM_MALFORMED) {
-        end(t, WEIR_REJECTED, "malformed");
-        t->moves = true;
-    } else
-        decide(t);
-}
-
 /* ---- what the log says ---------------------------------------------------------------------------------- */
 
 static bool
@@ -203,7 +60,7 @@ take(sim *s, weiri_chunk *chunk, weiri_topic topic, uint32_t p, uint64_t at, wei
 }
 
 static void
-demand(const step *t, bool holds, const char *what)
+demand(const sim_command *t, bool holds, const char *what)
 {
     if (!holds)
         sim_fail(t->s, "partition %u, command %llu (submission %u, %s %s, id %s): %s", t->p, (unsigned long long)t->out.at, t->sub->number,
@@ -211,7 +68,7 @@ demand(const step *t, bool holds, const char *what)
 }
 
 static bool
-about(const step *t, const weiri_record *r, weiri_record_kind kind, const char *type)
+about(const sim_command *t, const weiri_record *r, weiri_record_kind kind, const char *type)
 {
     return r->kind == kind && weiri_bytes_are(r->type, type) && weiri_bytes_are(r->aggregate, sim_aggregate_names[t->sub->aggregate]) &&
            weiri_bytes_are(r->key, sim_keys[t->sub->key]) && weiri_bytes_are(r->id, t->sub->id) && r->source == t->out.at &&
@@ -219,7 +76,7 @@ about(const step *t, const weiri_record *r, weiri_record_kind kind, const char *
 }
 
 static bool
-has_amount(const step *t, const weiri_record *r, int64_t amount)
+has_amount(const sim_command *t, const weiri_record *r, int64_t amount)
 {
     bool same = false;
 
@@ -240,7 +97,7 @@ has_amount(const step *t, const weiri_record *r, int64_t amount)
 }
 
 static void
-match_event(step *t, uint32_t i)
+match_event(sim_command *t, uint32_t i)
 {
     static const char *const types[] = { "testing.v1.Added", "testing.v1.WasReset", "testing.v1.Ticked" };
     sim_aggregate *a = t->aggregate;
@@ -271,9 +128,10 @@ match_event(step *t, uint32_t i)
 }
 
 static void
-match_outcome(step *t)
+match_outcome(sim_command *t)
 {
-    const char *type = t->out.repeated            ? WEIRI_OUTCOME_REPEATED
+    const char *type = t->out.released            ? WEIRI_OUTCOME_RELEASED
+                       : t->out.repeated          ? WEIRI_OUTCOME_REPEATED
                        : t->out.conflict          ? WEIRI_OUTCOME_CONFLICT
                        : t->out.quarantined       ? WEIRI_OUTCOME_QUARANTINED
                        : t->out.status == WEIR_OK ? WEIRI_OUTCOME_ACCEPTED
@@ -283,28 +141,16 @@ match_outcome(step *t)
     uint64_t original = 0, offset = t->part->next_outcome++;
 
     demand(t, take(t->s, &t->s->model.outcomes, WEIRI_TOPIC_OUTCOMES, t->p, offset, &r), "its outcome is not in the log");
-    demand(t, about(t, &r, WEIRI_RECORD_OUTCOME, type), "the outcome in its place is another one");
+    if (!about(t, &r, WEIRI_RECORD_OUTCOME, type))
+        sim_fail(t->s, "partition %u, command %llu (submission %u): the outcome is %.*s of command %llu, and must be %s %s", t->p,
+            (unsigned long long)t->out.at, t->sub->number, (int)r.type.size, (const char *)r.type.data, (unsigned long long)r.source, type,
+            t->out.code);
     demand(t, r.version == t->aggregate->version, "its outcome has another version");
     (void)weiri_headers_find(r.headers, WEIRI_HEADER_CODE, &code);
-    demand(t, weiri_bytes_are(code, t->out.repeated ? "" : t->out.code), "its outcome has another code");
+    demand(t, weiri_bytes_are(code, t->out.repeated && !t->held ? "" : t->out.code), "its outcome has another code");
     bool names = weiri_headers_find_number(r.headers, WEIRI_HEADER_ORIGINAL, &original);
-    demand(t, names == t->out.repeated && (!names || original == t->original), "its outcome names another original");
+    demand(t, names == (t->out.repeated || t->names) && (!names || original == t->original), "its outcome names another original");
 }
-
-static void
-remember(step *t)
-{
-    sim_partition *part = t->part;
-
-    if (t->moves && t->sub->source >= 0)
-        part->sources[t->sub->source] = (sim_known){ t->sub->sequence, t->sub->fingerprint, true };
-    if (!t->remembered || !t->sub->client_id || t->sub->source >= 0)
-        return;
-    if (part->n_window == t->s->model.window)
-        memmove(part->window, part->window + 1, --part->n_window * sizeof part->window[0]);
-    part->window[part->n_window++] = t->sub->number;
-}
-
 static sim_submission *
 sender_of(sim *s, uint32_t p, const weiri_record *r)
 {
@@ -313,6 +159,9 @@ sender_of(sim *s, uint32_t p, const weiri_record *r)
 
     if (weiri_headers_find(r->headers, SIM_HEADER, &header) && header.size == sizeof number)
         memcpy(&number, header.data, sizeof number);
+    else if (weiri_bytes_are(r->type, WEIRI_COMMAND_RELEASE)) /* its id has the number */
+        for (size_t i = number = 0; i + 1 < r->id.size; i++)
+            number = number * 10 + ((const uint8_t *)r->id.data)[i + 1] - '0';
     if (number >= s->n_submissions || !s->submissions[number].sent || s->submissions[number].partition != p)
         sim_fail(s, "commands[%u] at %llu: nobody sent this", p, (unsigned long long)r->source);
     if (s->submissions[number].durable)
@@ -323,9 +172,9 @@ sender_of(sim *s, uint32_t p, const weiri_record *r)
 static void
 fold_command(sim *s, uint32_t p, const weiri_record *r)
 {
-    static const char *const types[] = { "testing.v1.Add", "testing.v1.Reset", "testing.v1.Tick", "testing.v1.Add" };
+    static const char *const types[] = { "testing.v1.Add", "testing.v1.Reset", "testing.v1.Tick", "testing.v1.Add", WEIRI_COMMAND_RELEASE };
     sim_submission *sub = sender_of(s, p, r);
-    step t = { .s = s, .p = p, .part = &s->model.parts[p], .sub = sub, .aggregate = &s->model.aggregates[sub->aggregate][sub->key] };
+    sim_command t = { .s = s, .p = p, .part = &s->model.parts[p], .sub = sub, .aggregate = &s->model.aggregates[sub->aggregate][sub->key] };
 
     t.time_ms = r->time_ms;
     t.out = (sim_outcome){ .at = r->source, .source = r->source, .offset = WEIRI_NO_EVENTS };
@@ -335,7 +184,7 @@ fold_command(sim *s, uint32_t p, const weiri_record *r)
     demand(&t, r->source == t.part->next_command++, "commands don't follow one another");
     demand(&t, r->time_ms >= t.part->time_ms, "lane time has gone back");
     t.part->time_ms = r->time_ms;
-    foretell(&t);
+    sim_foretell(&t);
     bool decided = !t.out.repeated && t.out.events > 0;
     if (decided)
         t.out.offset = t.part->next_event;
@@ -343,11 +192,11 @@ fold_command(sim *s, uint32_t p, const weiri_record *r)
         match_event(&t, i);
     if (!decided)
         match_outcome(&t);
-    if (!t.out.repeated || t.sub->source >= 0)
+    if (!t.out.repeated || t.sub->source >= 0 || t.held)
         t.out.version = t.aggregate->version;
     sub->durable = true;
     sub->outcome = t.out;
-    remember(&t);
+    sim_remember(&t);
 }
 
 void

@@ -12,22 +12,23 @@ enum {
     SIM_KEYS = 6,
     SIM_AGGREGATES = 2,
     SIM_SOURCES = 2,
-    SIM_POISONS = 4,
+    SIM_POISONS = 2,
     SIM_SUBMISSIONS = 2000,
     SIM_TOTAL_MOST = 60, /* of a counter, by the domain's rule */
     SIM_POISON = 777,    /* an amount that kills */
     SIM_WINDOW_MOST = 8,
+    SIM_HELD_MOST = 512,
 };
 #define SIM_HEADER "sim" /* 4 bytes: the submission's number */
 
 struct sim;
 
-typedef enum sim_kind { SIM_ADD, SIM_RESET, SIM_TICK, SIM_MALFORMED } sim_kind;
+typedef enum sim_kind { SIM_ADD, SIM_RESET, SIM_TICK, SIM_MALFORMED, SIM_RELEASE } sim_kind;
 
 /* What the log must say, and the answer with it. */
 typedef struct sim_outcome {
     weir_status status;
-    bool repeated, conflict, quarantined;
+    bool repeated, conflict, quarantined, kept_out, released;
     const char *code;
     uint64_t at; /* the command's own offset */
     uint64_t source, version, offset;
@@ -50,8 +51,10 @@ typedef struct sim_submission {
     bool sent, lost, answered, durable;
     uint64_t version_then, last_then; /* durable when it was sent: of its aggregate, its source */
     const sim_outcome *window_then;   /* a look-up: what the durable window held */
+    uint64_t held_then;               /* a release: the command for which its aggregate was in quarantine; else WEIRI_NO_OFFSET */
     uint8_t question;                 /* weiri_request_kind */
-    sim_outcome outcome;              /* if durable */
+    bool discard;
+    sim_outcome outcome; /* if durable */
 } sim_submission;
 
 typedef struct sim_past { /* of an aggregate after each event */
@@ -71,12 +74,21 @@ typedef struct sim_known {
     bool seen;
 } sim_known;
 
+/* A command in quarantine. */
+typedef struct sim_held {
+    uint64_t command;
+    uint32_t number; /* the submission's */
+    bool cause, released;
+} sim_held;
+
 typedef struct sim_partition {
     uint64_t next_command, next_event, next_outcome;
     int64_t time_ms;
     uint32_t window[SIM_WINDOW_MOST]; /* submissions' numbers, oldest first */
     uint32_t n_window;
     sim_known sources[SIM_SOURCES];
+    sim_held held[SIM_HELD_MOST]; /* in the order they came */
+    uint32_t n_held;
     weiri_buffer reached; /* uint64_t by event: `reached` of a view that has seen it */
 } sim_partition;
 
@@ -104,6 +116,8 @@ void sim_model_fini(sim_model *model);
 void sim_model_fold(struct sim *s);
 /* What the durable window holds for a submission's id; NULL: nothing. */
 const sim_outcome *sim_model_find(struct sim *s, const sim_submission *submission);
+/* The durable command for which an aggregate is in quarantine; `any`: also one that was released. WEIRI_NO_OFFSET: none. */
+uint64_t sim_model_held(const struct sim *s, const sim_submission *submission, bool any);
 static inline const sim_past *
 sim_model_past(const sim_aggregate *aggregate, uint64_t version) /* 1 ... version */
 {

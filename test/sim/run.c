@@ -8,9 +8,9 @@
 sim *sim_now;
 void (*sim_failed)(const char *words);
 const char *const sim_count_names[SIM_COUNTED] = { "steps", "commands sent", "refused", "accepted", "rejected", "repeated", "conflicts",
-    "gaps", "quarantined", "unknown", "questions", "queries", "behind", "crashes", "deaths in decide", "view crashes", "stops",
-    "appends lost", "log failures", "checkpoints", "checkpoint faults", "recovered from a checkpoint", "recovered from nothing",
-    "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults" };
+    "gaps", "quarantined", "key-quarantined", "released", "unknown", "questions", "queries", "behind", "crashes", "deaths in decide",
+    "view crashes", "stops", "appends lost", "log failures", "checkpoints", "checkpoint faults", "recovered from a checkpoint",
+    "recovered from nothing", "checkpoints aged or lost", "views aged or lost", "rebuilds", "view faults", "read faults" };
 
 /* ---- history -------------------------------------------------------------------------------------------- */
 
@@ -83,6 +83,14 @@ move_clock(sim *s)
 /* ---- steps ---------------------------------------------------------------------------------------------- */
 
 static void
+died(sim *s)
+{
+    s->may_die = false;
+    s->counts[SIM_DEATHS]++;
+    sim_crash(s);
+}
+
+static void
 turn_lane(sim *s)
 {
     uint32_t p = sim_below(s, s->partitions);
@@ -94,9 +102,7 @@ turn_lane(sim *s)
         s->may_die = false;
         return;
     }
-    s->may_die = false;
-    s->counts[SIM_DEATHS]++;
-    sim_crash(s);
+    died(s);
 }
 
 static void
@@ -164,15 +170,21 @@ query(sim *s)
 static void
 stop_and_start(sim *s)
 {
+    s->may_die = true;
+    if (setjmp(s->death) != 0) {
+        died(s);
+        return;
+    }
     sim_stop(s);
+    s->may_die = false;
     sim_clients_forget(s);
     sim_open(s);
 }
 
 static void
-toggle_reserve(sim *s)
+fill_disk(sim *s)
 {
-    s->log.reserve = !s->log.reserve;
+    s->log.reserve = true;
 }
 
 static void
@@ -181,7 +193,6 @@ fail_log(sim *s)
     sim_log_fail(&s->log);
 }
 
-/* After a failed log nothing goes on but by dying. */
 static void
 crash(sim *s)
 {
@@ -192,9 +203,9 @@ crash(sim *s)
 static const struct {
     unsigned weight;
     void (*step)(sim *s);
-} steps[] = { { 330, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
+} steps[] = { { 331, sim_client_step }, { 200, turn_lane }, { 120, commit_some }, { 100, report_some }, { 75, turn_answers },
     { 60, turn_checkpoints }, { 50, turn_view }, { 20, query }, { 25, move_clock }, { 7, crash }, { 4, sim_view_crash },
-    { 2, stop_and_start }, { 2, fail_log }, { 3, toggle_reserve }, { 2, sim_view_rebuild } };
+    { 2, stop_and_start }, { 2, fail_log }, { 3, fill_disk }, { 1, sim_view_rebuild } };
 
 static void
 step(sim *s)
@@ -203,6 +214,10 @@ step(sim *s)
 
     s->step++;
     s->counts[SIM_STEPS]++;
+    if (s->log.reserve && sim_one_in(s, 12))
+        s->log.reserve = false;
+    if (s->log.failed && sim_one_in(s, 25)) /* it goes on by a new process alone */
+        sim_crash(s);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (chosen < steps[i].weight) {
             steps[i].step(s);
@@ -227,8 +242,8 @@ settle(sim *s)
         sim_crash(s);
     s->may_die = true;
     if (setjmp(s->death) != 0) {
-        s->counts[SIM_DEATHS]++;
-        sim_crash(s);
+        died(s);
+        s->may_die = true;
     }
     drain(s);
     s->may_die = false;
@@ -256,13 +271,15 @@ begin(sim *s, uint64_t seed)
         .window = 1 + sim_below(s, SIM_WINDOW_MOST),
         .checkpoint_events = 1 + sim_below(s, 30),
         .checkpoint_slice = 1 + sim_below(s, 100) };
+    s->lasting = seed % 16 != 0;
+    s->poisonous = sim_one_in(s, 10);
     s->n_submissions = 0;
     memset(s->streams, 0, sizeof s->streams);
     for (int i = 0; i < SIM_SOURCES; i++)
         for (int p = 0; p < SIM_PARTITIONS; p++)
             s->streams[i][p].next = 1;
     memset(s->token, 0, sizeof s->token);
-    memset(s->kills, 0, sizeof s->kills);
+    memset(s->attempts, 0, sizeof s->attempts);
     s->store_left = -1;
     s->store_down = s->store_failed = s->checkpoint_faults = s->may_die = false;
     weiri_buffer_clear(&s->old_checkpoint);
@@ -285,12 +302,14 @@ sim_run(sim *s, uint64_t seed)
     sim_open(s);
     sim_check_view(s, true);
     sim_stop(s);
-    sim_remove_files(s);
+    sim_end(s);
 }
 
 void
 sim_fini(sim *s)
 {
+    for (size_t i = 0; i < SIM_PARTITIONS; i++)
+        weiri_views_free(s->loaded[i]);
     sim_model_fini(&s->model);
     sim_log_fini(&s->log);
     weiri_buffer_fini(&s->old_checkpoint);

@@ -13,6 +13,7 @@
 
 enum {
     SIM_PENDING = 8, /* appends under way: one a partition */
+    SIM_ATTEMPTS = 64,
 };
 
 /* What happened, counted over all seeds: a figure of 0 says that a path was not reached. */
@@ -26,6 +27,8 @@ typedef enum sim_count {
     SIM_CONFLICTS,
     SIM_GAPS,
     SIM_QUARANTINED,
+    SIM_KEY_QUARANTINED,
+    SIM_RELEASED,
     SIM_UNKNOWN,
     SIM_QUESTIONS,
     SIM_QUERIES,
@@ -74,6 +77,12 @@ typedef struct sim_batch {
     size_t at, size;
 } sim_batch;
 
+/* A command that has killed, as the attempt file calls it. */
+typedef struct sim_attempt {
+    uint64_t command;
+    unsigned kills;
+} sim_attempt;
+
 /* The log: what is on the disk, and how much of that is known to be (shown). */
 typedef struct sim_log {
     weiri_log log; /* the first */
@@ -102,7 +111,7 @@ typedef struct sim {
     uint32_t partitions;
     weiri_commands_config config;
     weiri_commands *commands;
-    weiri_views *views;
+    weiri_views *views, *loaded[SIM_PARTITIONS];
     weiri_view *view;
     char view_path[256];
 
@@ -111,10 +120,12 @@ typedef struct sim {
     uint32_t n_submissions;
     sim_stream streams[SIM_SOURCES][SIM_PARTITIONS];
     uint64_t token[SIM_PARTITIONS]; /* of the last answers: source + 1 */
-    unsigned kills[SIM_POISONS];
-    jmp_buf death; /* out of decide */
-    bool may_die;  /* a lane's turn is running, which can be left so */
+    sim_attempt attempts[SIM_ATTEMPTS];
+    jmp_buf death;  /* out of decide */
+    bool poisonous; /* this seed's clients send what kills, often */
+    bool may_die;   /* a lane's turn is running, which can be left so */
 
+    bool lasting;    /* the view's store stays open when the view is closed, as a database server would: most seeds, for speed */
     int store_left;  /* operations of the view's store until one fails; -1: none will */
     bool store_down; /* from then on all fail */
     bool store_failed;
@@ -174,8 +185,8 @@ void sim_crash(sim *s);
 void sim_stop(sim *s); /* in good order; everything is closed */
 void sim_view_crash(sim *s);
 void sim_view_rebuild(sim *s);
-void sim_remove_files(sim *s); /* nothing is open */
-bool sim_turn_all(sim *s);     /* one turn of everything; true: something moved */
+void sim_end(sim *s);      /* the command side is closed: now all of it, and no file is left */
+bool sim_turn_all(sim *s); /* one turn of everything; true: something moved */
 
 /* ---- store.c: the view's store with failures */
 void sim_store_wrap(sim *s);

@@ -4,6 +4,12 @@
 #include "sim.h"
 
 static const weiri_store_ops *real;
+static weiri_store *kept; /* closed by its view, and open */
+
+weir_status __real_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err);
+weir_status __wrap_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err);
+weir_status __real_weiri_sqlite_remove(const char *path, weir_error *err);
+weir_status __wrap_weiri_sqlite_remove(const char *path, weir_error *err);
 
 /* True: this operation fails. */
 static bool
@@ -113,10 +119,35 @@ dump(weiri_store *store, weiri_buffer *to, weir_error *err)
 static void
 close_store(weiri_store *store)
 {
+    if (sim_now->lasting) {
+        real->rollback(store);
+        kept = store;
+        return;
+    }
     real->close(store);
 }
 
 static const weiri_store_ops gated = { positions, begin, mark, back, run, save, commit, rollback, read_rows, dump, close_store };
+
+weir_status
+__wrap_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err)
+{
+    if (kept == NULL)
+        return __real_weiri_sqlite_open(config, ret_store, ret_fresh, err);
+    *ret_store = kept;
+    *ret_fresh = false;
+    kept = NULL;
+    return WEIR_OK;
+}
+
+weir_status
+__wrap_weiri_sqlite_remove(const char *path, weir_error *err)
+{
+    if (kept != NULL)
+        real->close(kept);
+    kept = NULL;
+    return __real_weiri_sqlite_remove(path, err);
+}
 
 void
 sim_store_wrap(sim *s)

@@ -10,7 +10,7 @@ weir_status
 damage_try_open(const char *dir, bool read_only, weiri_log **ret_log, weir_error *err)
 {
     const weiri_embedded_config config = {
-        .dir = dir, .module = "testing", .read_only = read_only, .reserve_bytes = 1, .world = &weiri_world_real
+        .dir = dir, .module = "testing", .read_only = read_only, .anyway = read_only, .reserve_bytes = 1, .world = &weiri_world_real
     };
 
     return weiri_embedded_open(&config, ret_log, err);
@@ -92,7 +92,7 @@ damage_verify(const char *dir, weiri_buffer *ret_found, weiri_verify_report *ret
     weir_error err;
 
     weiri_assert(damage_try_open(dir, true, &log, &err) == WEIR_OK);
-    weiri_assert(weiri_log_verify(log, note_words, ret_found, ret_report, &err) == WEIR_OK);
+    weiri_assert(weiri_log_verify(log, note_words, ret_found, NULL, ret_report, &err) == WEIR_OK);
     (void)weiri_buffer_text(ret_found);
     weiri_log_close(log);
 }

@@ -57,24 +57,48 @@ weiri_embedded_vector_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, w
     return mdb_put(txn, e->meta, &k, &v, 0);
 }
 
-weir_status
-weiri_embedded_vector_get(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *ret_vector, weir_error *err)
+/* Reads the value of a key of `meta`. Errors: NOT_FOUND, CORRUPT, IO. */
+static weir_status
+meta_get(const weiri_pages *pages, const void *key, size_t size, weiri_buffer *ret_value, weir_error *err)
 {
-    weiri_embedded_vector vector;
+    weiri_bytes wanted = { key, size };
+    weiri_page_cursor cursor;
+    weiri_page_tree meta;
+
+    weir_status status = weiri_pages_named(pages, "meta", &meta, err);
+    if (status != WEIR_OK)
+        return status;
+    weiri_page_cursor_init(&cursor, pages, &meta);
+    status = weiri_page_cursor_last_to(&cursor, wanted, err);
+    if (status == WEIR_OK && !weiri_bytes_equal(weiri_page_cursor_key(&cursor), wanted))
+        status = weiri_error_set(err, WEIR_NOT_FOUND, "no such key");
+    if (status == WEIR_OK)
+        status = weiri_page_cursor_copy(&cursor, SIZE_MAX, ret_value, err);
+    weiri_page_cursor_fini(&cursor);
+    return status;
+}
+
+weir_status
+weiri_embedded_vector_get(const weiri_pages *pages, uint32_t partition, weiri_embedded_vector *ret_vector, weir_error *err)
+{
+    weiri_embedded_vector vector = { 0 };
+    weiri_buffer value = { 0 };
     uint8_t key[13];
-    MDB_val k = { sizeof key, key }, v;
 
     vector_key(key, partition);
-    int rc = mdb_get(txn, e->meta, &k, &v);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        return weiri_error_set(err, WEIR_IO, "partition %u: reading its ends: %s", partition, mdb_strerror(rc));
-    if (rc == MDB_NOTFOUND || v.mv_size != sizeof vector)
-        return weiri_error_set(err, WEIR_CORRUPT, "partition %u: the record of its ends is missing or has another size", partition);
-    memcpy(&vector, v.mv_data, sizeof vector);
-    if (vector.crc != weiri_crc32c(0, &vector, offsetof(weiri_embedded_vector, crc)))
-        return weiri_error_set(err, WEIR_CORRUPT, "partition %u: the record of its ends is damaged", partition);
-    *ret_vector = vector;
-    return WEIR_OK;
+    weir_status status = meta_get(pages, key, sizeof key, &value, err);
+    if (status == WEIR_NOT_FOUND || (status == WEIR_OK && value.size != sizeof vector))
+        status = weiri_error_set(err, WEIR_CORRUPT, "partition %u: the record of its ends is missing or has another size", partition);
+    else if (status != WEIR_OK)
+        (void)weiri_error_prefix(err, "partition %u: reading its ends", partition);
+    else
+        memcpy(&vector, value.data, sizeof vector);
+    weiri_buffer_fini(&value);
+    if (status == WEIR_OK && vector.crc != weiri_crc32c(0, &vector, offsetof(weiri_embedded_vector, crc)))
+        status = weiri_error_set(err, WEIR_CORRUPT, "partition %u: the record of its ends is damaged", partition);
+    if (status == WEIR_OK)
+        *ret_vector = vector;
+    return status;
 }
 
 static weir_status
@@ -114,7 +138,6 @@ void
 weiri_embedded_reopen(weiri_embedded *e)
 {
     char path[PATH_ROOM];
-    MDB_dbi batches, meta;
     MDB_txn *txn;
 
     int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
@@ -123,14 +146,7 @@ weiri_embedded_reopen(weiri_embedded *e)
     if (rc != MDB_PANIC || e->again != NULL)
         return;
     (void)snprintf(path, sizeof path, "%s/log", e->dir);
-    if (open_map(path, MDB_RDONLY | MDB_NOLOCK, &e->again) != 0 || mdb_txn_begin(e->again, NULL, MDB_RDONLY, &txn) != 0)
-        return; /* reading goes on answering IO */
-    if (mdb_dbi_open(txn, "batches", 0, &batches) != 0 || mdb_dbi_open(txn, "meta", 0, &meta) != 0) {
-        mdb_txn_abort(txn);
-        return;
-    }
-    weiri_assert(batches == e->batches && meta == e->meta); /* handles are numbered as they are opened */
-    if (mdb_txn_commit(txn) == 0)
+    if (open_map(path, MDB_RDONLY | MDB_NOLOCK, &e->again) == 0) /* else reading goes on answering IO */
         atomic_store(&e->reading, e->again);
 }
 
@@ -212,33 +228,49 @@ identity_make(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
     return WEIR_OK;
 }
 
-/* Errors: NOT_FOUND: nobody has made this log yet. */
-static weir_status
-identity_read(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *txn, weir_error *err)
+weir_status
+weiri_embedded_identity_get(const weiri_pages *pages, const char *dir, weiri_embedded_identity *ret_identity, weir_error *err)
 {
-    MDB_val k = { 8, (void *)(uintptr_t) "identity" }, v;
+    weiri_embedded_identity found = { .format = 0 };
+    weiri_buffer value = { 0 };
+
+    weir_status status = meta_get(pages, "identity", 8, &value, err);
+    size_t size = value.size;
+    if (status == WEIR_OK)
+        memcpy(&found, value.data, size < sizeof found ? size : sizeof found);
+    weiri_buffer_fini(&value);
+    if (status == WEIR_NOT_FOUND)
+        return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", dir);
+    if (status != WEIR_OK) {
+        (void)weiri_error_prefix(err, "reading the log's identity");
+        return status;
+    }
+    if (size >= 8 && memcmp(found.magic, magic, sizeof magic) == 0 && found.format > WEIRI_LOG_FORMAT)
+        return weiri_error_set(
+            err, WEIR_INVALID, "%s was written by a newer weir (format %u, this one knows %d)", dir, found.format, WEIRI_LOG_FORMAT);
+    if (memcmp(found.magic, magic, sizeof magic) != 0 || size != sizeof found ||
+        found.crc != weiri_crc32c(0, &found, offsetof(weiri_embedded_identity, crc)) || found.id == 0 || found.partitions == 0 ||
+        found.partitions > WEIRI_EMBEDDED_PARTITIONS_MOST || found.module[sizeof found.module - 1] != '\0')
+        return weiri_error_set(err, WEIR_CORRUPT, "the log's identity is damaged");
+    *ret_identity = found;
+    return WEIR_OK;
+}
+
+/* Who the log is, as the configuration expects it. */
+static weir_status
+identity_read(weiri_embedded *e, const weiri_embedded_config *config, const weiri_pages *pages, weir_error *err)
+{
+    weiri_log_identity *identity = &e->log.identity;
     weiri_embedded_identity found;
 
-    int rc = mdb_get(txn, e->meta, &k, &v);
-    if (rc == MDB_NOTFOUND)
-        return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
-    if (rc != 0)
-        return weiri_error_set(err, WEIR_IO, "%s: reading the log's identity: %s", e->dir, mdb_strerror(rc));
-    if (v.mv_size < 8 || memcmp(v.mv_data, magic, sizeof magic) != 0)
-        return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", e->dir);
-    memcpy(&found, v.mv_data, v.mv_size < sizeof found ? v.mv_size : sizeof found);
-    if (found.format > WEIRI_LOG_FORMAT)
-        return weiri_error_set(
-            err, WEIR_INVALID, "%s was written by a newer weir (format %u, this one knows %d)", e->dir, found.format, WEIRI_LOG_FORMAT);
-    if (v.mv_size != sizeof found || found.crc != weiri_crc32c(0, &found, offsetof(weiri_embedded_identity, crc)) || found.id == 0 ||
-        found.partitions == 0 || found.partitions > WEIRI_EMBEDDED_PARTITIONS_MOST || found.module[sizeof found.module - 1] != '\0')
-        return weiri_error_set(err, WEIR_CORRUPT, "%s: the log's identity is damaged", e->dir);
+    weir_status status = weiri_embedded_identity_get(pages, e->dir, &found, err);
+    if (status != WEIR_OK)
+        return status;
     if (config->module != NULL && strcmp(found.module, config->module) != 0)
         return weiri_error_set(err, WEIR_INVALID, "%s belongs to module '%s', not '%s'", e->dir, found.module, config->module);
     if (config->partitions != 0 && found.partitions != config->partitions)
         return weiri_error_set(
             err, WEIR_INVALID, "%s has %u partitions and keeps them; %u were asked for", e->dir, found.partitions, config->partitions);
-    weiri_log_identity *identity = &e->log.identity;
     identity->id = found.id;
     identity->partitions = found.partitions;
     identity->format = found.format;
@@ -247,96 +279,155 @@ identity_read(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
     return WEIR_OK;
 }
 
-/* The last batch of each topic-partition must be the one that the vector speaks of: appending behind another would
- * build on damage. */
 static weir_status
-check_tail(weiri_embedded *e, MDB_cursor *cursor, uint32_t partition, const weiri_embedded_vector *vector, weir_error *err)
+check_topic_tail(weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, const weiri_embedded_vector *vector, weir_error *err)
 {
-    for (unsigned topic = 0; topic < WEIRI_TOPICS; topic++) {
-        weiri_log_batch_header header;
-        uint32_t crc = 0;
-        uint64_t end = 0;
-        MDB_val v;
+    weiri_log_batch_header header = { .count = 0 };
 
-        int rc = weiri_embedded_seek(cursor, topic, partition, UINT64_MAX, &v);
-        if (rc != 0 && rc != MDB_NOTFOUND)
-            return weiri_error_set(err, WEIR_IO, "%s: looking for the end: %s", e->dir, mdb_strerror(rc));
-        if (rc == 0) {
-            weir_status status = weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
-            if (status != WEIR_OK)
-                return weiri_embedded_where(err, status, topic, partition, vector->ends[topic]);
-            crc = header.crc;
-            end = header.base_offset + header.count;
-        }
-        if (end != vector->ends[topic] || crc != vector->crcs[topic]) {
-            weir_status status = weiri_error_set(
-                err, WEIR_CORRUPT, "the last batch ends at %llu and is not the one that was recorded", (unsigned long long)end);
-            return weiri_embedded_where(err, status, topic, partition, vector->ends[topic]);
-        }
-    }
-    return WEIR_OK;
+    weir_status status = weiri_embedded_seek(cursor, topic, partition, UINT64_MAX, err);
+    if (status == WEIR_OK)
+        status = weiri_embedded_batch_header(cursor, topic, partition, &header, err);
+    if (status != WEIR_OK && status != WEIR_NOT_FOUND)
+        return weiri_embedded_where(err, status, topic, partition, vector->ends[topic]);
+    uint64_t end = header.base_offset + header.count; /* no batch: 0 */
+    if (end == vector->ends[topic] && header.crc == vector->crcs[topic])
+        return WEIR_OK;
+    (void)weiri_error_set(err, WEIR_CORRUPT, "the last batch ends at %llu and is not the one that was recorded", (unsigned long long)end);
+    return weiri_embedded_where(err, WEIR_CORRUPT, topic, partition, vector->ends[topic]);
 }
 
-static weir_status
-vectors_read(weiri_embedded *e, MDB_txn *txn, weir_error *err)
+weir_status
+weiri_embedded_check_tail(const weiri_pages *pages, uint32_t partition, const weiri_embedded_vector *vector, weir_error *err)
 {
-    MDB_cursor *cursor;
+    weiri_page_cursor cursor;
+    weiri_page_tree batches;
+
+    weir_status status = weiri_pages_named(pages, "batches", &batches, err);
+    if (status != WEIR_OK)
+        return status;
+    weiri_page_cursor_init(&cursor, pages, &batches);
+    for (unsigned topic = 0; status == WEIR_OK && topic < WEIRI_TOPICS; topic++)
+        status = check_topic_tail(&cursor, topic, partition, vector, err);
+    weiri_page_cursor_fini(&cursor);
+    return status;
+}
+
+/* What is read anyway keeps the vectors that it could read, and is 0 elsewhere. */
+static weir_status
+vectors_read(weiri_embedded *e, const weiri_pages *pages, bool anyway, weir_error *err)
+{
     weir_status status = WEIR_OK;
     uint32_t partitions = e->log.identity.partitions;
 
     e->parts = weiri_allocate(partitions * sizeof *e->parts);
     e->shared = weiri_allocate(partitions * sizeof *e->shared);
-    int rc = mdb_cursor_open(txn, e->batches, &cursor);
-    if (rc != 0)
-        return weiri_error_set(err, WEIR_IO, "%s: %s", e->dir, mdb_strerror(rc));
     for (uint32_t p = 0; status == WEIR_OK && p < partitions; p++) {
-        status = weiri_embedded_vector_get(e, txn, p, &e->parts[p], err);
-        if (status != WEIR_OK)
-            weiri_error_prefix(err, "%s", e->dir);
-        else if (!e->read_only)
-            status = check_tail(e, cursor, p, &e->parts[p], err);
+        status = weiri_embedded_vector_get(pages, p, &e->parts[p], err);
         if (status == WEIR_OK)
             (void)weiri_embedded_publish(e, p, &e->parts[p]);
+        if (anyway)
+            status = WEIR_OK;
     }
-    mdb_cursor_close(cursor);
     return status;
 }
 
-/* One transaction: handles, identity (made if there is none), vectors. */
+/* One transaction: handles, and a log if there is none. */
 static weir_status
 open_databases(weiri_embedded *e, const weiri_embedded_config *config, weir_error *err)
 {
+    MDB_val k = { 8, (void *)(uintptr_t) "identity" }, v;
     MDB_txn *txn = NULL;
-    weir_status status;
-    unsigned create = e->read_only ? 0 : MDB_CREATE;
+    weir_status status = WEIR_OK;
 
-    int rc = mdb_txn_begin(e->env, NULL, e->read_only ? MDB_RDONLY : 0, &txn);
+    int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
     if (rc == 0)
-        rc = mdb_dbi_open(txn, "batches", create, &e->batches);
+        rc = mdb_dbi_open(txn, "batches", MDB_CREATE, &e->batches);
     if (rc == 0)
-        rc = mdb_dbi_open(txn, "meta", create, &e->meta);
-    if (rc != 0) {
-        status = rc == MDB_NOTFOUND ? weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir)
-                                    : weiri_error_set(err, WEIR_IO, "%s: %s", e->dir, mdb_strerror(rc));
-        goto out;
-    }
-    status = identity_read(e, config, txn, err);
-    if (status == WEIR_NOT_FOUND && !e->read_only) {
+        rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &e->meta);
+    if (rc == 0)
+        rc = mdb_get(txn, e->meta, &k, &v);
+    if (rc == MDB_NOTFOUND) {
+        rc = 0;
         status = identity_make(e, config, txn, err);
-        if (status == WEIR_OK)
-            status = identity_read(e, config, txn, err);
     }
-    if (status == WEIR_OK)
-        status = vectors_read(e, txn, err);
-    if (status != WEIR_OK)
-        goto out;
-    rc = mdb_txn_commit(txn);
-    txn = NULL;
+    if (rc == 0 && status == WEIR_OK) {
+        rc = mdb_txn_commit(txn);
+        txn = NULL;
+    }
     if (rc != 0)
-        status = weiri_error_set(err, WEIR_IO, "%s: making a new log: %s", e->dir, mdb_strerror(rc));
-out:
+        status = weiri_error_set(err, WEIR_IO, "%s: opening or making the log: %s", e->dir, mdb_strerror(rc));
     mdb_txn_abort(txn);
     return status;
+}
+
+/* Everything that is known of the log at opening, of one snapshot. */
+static weir_status
+read_all(weiri_embedded *e, const weiri_embedded_config *config, weir_error *err)
+{
+    weiri_embedded_snapshot snapshot;
+
+    weir_status status = weiri_embedded_snapshot_begin(e, &snapshot, err);
+    if (status != WEIR_OK)
+        return status;
+    if (snapshot.pages.meta.names.root == WEIRI_PAGES_NONE)
+        status = weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
+    if (status == WEIR_OK && !config->anyway)
+        status = weiri_embedded_examine_pages(&snapshot.pages, e->dir, err);
+    if (status == WEIR_OK)
+        status = identity_read(e, config, &snapshot.pages, err);
+    if (status == WEIR_OK)
+        status = vectors_read(e, &snapshot.pages, config->anyway, err);
+    if (status == WEIR_CORRUPT || status == WEIR_IO)
+        (void)weiri_error_prefix(err, "%s", e->dir);
+    weiri_embedded_snapshot_end(&snapshot);
+    return status;
+}
+
+/* Before LMDB sees the file: it believes what it finds. Finds out whether there is a file to speak of. */
+static weir_status
+examine_file(weiri_embedded *e, const weiri_embedded_config *config, const char *path, bool *ret_empty, weir_error *err)
+{
+    char name[PATH_ROOM + 16];
+    struct stat about;
+    weir_status status = WEIR_OK;
+
+    (void)snprintf(name, sizeof name, "%s/data.mdb", path);
+    int fd = open(name, (e->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    *ret_empty = fd < 0 ? errno == ENOENT : fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size == 0;
+    if (fd < 0)
+        return WEIR_OK; /* LMDB says why */
+    weiri_page_meta metas[2] = { { .transaction = 0 } };
+    for (unsigned i = 0; i < 2 && !*ret_empty && status == WEIR_OK; i++) {
+        status = weiri_page_meta_read(fd, i, &metas[i], err);
+        if (status == WEIR_CORRUPT)
+            (void)weiri_error_prefix(err, "%s is not a log", name);
+    }
+    *ret_empty = status == WEIR_OK && metas[0].transaction == 0 && metas[1].transaction == 0; /* nothing was ever committed */
+    if (status == WEIR_OK && !*ret_empty && !config->anyway) {
+        status = weiri_embedded_examine_metas(fd, e->dir, !e->read_only, err);
+        if (status == WEIR_CORRUPT || status == WEIR_IO)
+            (void)weiri_error_prefix(err, "%s", e->dir);
+    }
+    (void)close(fd);
+    return status;
+}
+
+/* A log may be made where its directory was not there (who wants to begin anew removes it), or was made a moment ago by a process that
+ * was killed. Where more than that has been, its traces are there, and an empty file is a loss. */
+static weir_status
+check_traces(const weiri_embedded *e, weir_error *err)
+{
+    static const char *const traces[] = { "checkpoint", "views", "attempts" };
+    char name[PATH_ROOM];
+    struct stat about;
+
+    for (size_t i = 0; i < sizeof traces / sizeof *traces; i++) {
+        (void)snprintf(name, sizeof name, "%s/%s", e->dir, traces[i]);
+        if (stat(name, &about) == 0)
+            return weiri_error_set(err, WEIR_CORRUPT,
+                "%s/log is empty, but %s is there: the log is lost. Restore it, or remove %s to begin anew", e->dir, name, e->dir);
+    }
+    return WEIR_OK;
 }
 
 weir_status
@@ -344,15 +435,24 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
 {
     char path[PATH_ROOM];
     struct stat about;
+    bool was_there, never, empty = false;
     int dead;
 
     if (snprintf(path, sizeof path, "%s/log", e->dir) >= (int)sizeof path)
         return weiri_error_set(err, WEIR_INVALID, "%.200s...: the name is too long", e->dir);
-    if (e->read_only && stat(path, &about) != 0)
+    was_there = stat(path, &about) == 0;
+    if (e->read_only && !was_there)
         return weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
     weir_status status = e->read_only ? WEIR_OK : weiri_directory_make(path, err);
-    if (status == WEIR_OK && was_never_made(path))
-        status = e->read_only ? weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir) : begin_anew(path, err);
+    never = was_never_made(path);
+    if (status == WEIR_OK && !never)
+        status = examine_file(e, config, path, &empty, err);
+    if (status == WEIR_OK && was_there && (never || empty))
+        status = check_traces(e, err);
+    if (status == WEIR_OK && e->read_only && (never || empty))
+        status = weiri_error_set(err, WEIR_NOT_FOUND, "there is no log in %s", e->dir);
+    if (status == WEIR_OK && never)
+        status = begin_anew(path, err);
     if (status != WEIR_OK)
         return status;
     int rc = open_map(path, e->read_only ? MDB_RDONLY : 0, &e->env);
@@ -360,8 +460,12 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
         return open_failed(path, e->read_only, rc, err);
     atomic_store(&e->reading, e->env);
     status = sync_all(e, path, err);
-    if (status == WEIR_OK)
+    if (status == WEIR_OK && !e->read_only && !never && !empty)
+        status = read_all(e, config, err);
+    if (status == WEIR_OK && !e->read_only)
         status = open_databases(e, config, err);
+    if (status == WEIR_OK && (e->read_only || never || empty))
+        status = read_all(e, config, err);
     if (status == WEIR_OK)
         (void)mdb_reader_check(e->env, &dead); /* readers that were killed pin nothing */
     return status;

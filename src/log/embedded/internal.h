@@ -10,6 +10,7 @@
 #include "log/batch.h"
 #include "log/embedded/embedded.h"
 #include "log/embedded/lockfile.h"
+#include "log/embedded/pages.h"
 #include "log/embedded/space.h"
 
 enum {
@@ -91,7 +92,14 @@ WEIR_MUST_USE weir_status weiri_embedded_environment_open(weiri_embedded *e, con
 /* Returns an LMDB error code; sets the vector's crc. */
 int weiri_embedded_vector_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *vector);
 WEIR_MUST_USE weir_status weiri_embedded_vector_get(
-    weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_embedded_vector *ret_vector, weir_error *err);
+    const weiri_pages *pages, uint32_t partition, weiri_embedded_vector *ret_vector, weir_error *err);
+/* Errors: NOT_FOUND (there is no log yet), INVALID (a newer format), CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_identity_get(
+    const weiri_pages *pages, const char *dir, weiri_embedded_identity *ret_identity, weir_error *err);
+/* The last batch of each topic of the partition must be the one that the vector speaks of: appending behind another would
+ * build on damage. Errors: CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_check_tail(
+    const weiri_pages *pages, uint32_t partition, const weiri_embedded_vector *vector, weir_error *err);
 /* After a failed write of LMDB's meta page LMDB refuses to read, too: opens the same file anew for reading, where there is no
  * writer any more (the lock keeps others out), and lets readers use that. Thread: the committer. */
 void weiri_embedded_reopen(weiri_embedded *e);
@@ -99,6 +107,13 @@ void weiri_embedded_reopen(weiri_embedded *e);
 bool weiri_embedded_publish(weiri_embedded *e, uint32_t partition, const weiri_embedded_vector *vector);
 void weiri_embedded_key_write(uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], weiri_topic topic, uint32_t partition, uint64_t base_offset);
 void weiri_embedded_key_read(const uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], unsigned *ret_topic, uint32_t *ret_partition, uint64_t *ret_base);
+
+/* examine.c: is the file fit for LMDB to write to? Nothing that LMDB would follow or write over at an append may be damaged, and
+ * no commit that was answered may be missing. Errors: CORRUPT, IO, INVALID (a newer format). */
+WEIR_MUST_USE weir_status weiri_embedded_examine_pages(const weiri_pages *pages, const char *dir, weir_error *err);
+/* The two meta pages and what they lead to. `writes`: no engine runs, and a commit whose meta page could not be written is
+ * finished; else nothing is changed, and what an engine changes meanwhile is no error. */
+WEIR_MUST_USE weir_status weiri_embedded_examine_metas(int fd, const char *dir, bool writes, weir_error *err);
 
 /* committer.c */
 void weiri_embedded_append(weiri_log *log, weiri_append *append);
@@ -108,9 +123,21 @@ void weiri_embedded_fail(weiri_embedded *e, const char *doing, int rc);
 /* reader.c */
 /* Begins a short read transaction. Returns an LMDB error code. */
 int weiri_embedded_begin_read(weiri_embedded *e, MDB_txn **ret_txn);
-/* Puts the cursor on the last batch of the topic-partition that begins at or below `offset`. Returns MDB_NOTFOUND or an LMDB
- * error code else. */
-int weiri_embedded_seek(MDB_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t offset, MDB_val *ret_value);
+/* One committed state, held until it is ended. */
+typedef struct weiri_embedded_snapshot {
+    MDB_txn *txn;
+    weiri_pages pages;
+} weiri_embedded_snapshot;
+WEIR_MUST_USE weir_status weiri_embedded_snapshot_begin(weiri_embedded *e, weiri_embedded_snapshot *snapshot, weir_error *err);
+void weiri_embedded_snapshot_end(weiri_embedded_snapshot *snapshot);
+/* Puts the cursor on the last batch of the topic-partition that begins at or below `offset`. Errors: NOT_FOUND, CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_seek(
+    weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t offset, weir_error *err);
+/* Is the cursor on a batch of this topic-partition? Then where it begins. */
+bool weiri_embedded_at_place(const weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t *ret_base);
+/* The header of the batch at hand, as weiri_log_batch_open. */
+WEIR_MUST_USE weir_status weiri_embedded_batch_header(
+    const weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, weiri_log_batch_header *ret_header, weir_error *err);
 WEIR_MUST_USE weir_status weiri_embedded_read(
     weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_chunk *chunk, weir_error *err);
 WEIR_MUST_USE weir_status weiri_embedded_checksum(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading: whole batches are copied out of the map in one short transaction, and checked after it has ended, so that no
- * reader pins pages. Nothing at or above the published end is read. Thread: any. */
+ * Reading: whole batches are copied out of the file in one short transaction, and checked after it has ended, so that no
+ * reader pins pages. The transaction holds the pages; they are read and checked by pages.h, never by LMDB, which does not survive
+ * damaged ones. Nothing at or above the published end is read. Thread: any. */
 #include <stdio.h>
 #include <string.h>
 #include "base/assert.h"
@@ -13,30 +14,114 @@ weiri_embedded_where(weir_error *err, weir_status status, weiri_topic topic, uin
     return status;
 }
 
-static bool
-same_place(const MDB_val *key, const uint8_t *wanted)
-{
-    return key->mv_size == WEIRI_EMBEDDED_KEY_SIZE && memcmp(key->mv_data, wanted, 5) == 0;
-}
+/* ---- snapshots ------------------------------------------------------------------------------------------- */
 
 int
-weiri_embedded_seek(MDB_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t offset, MDB_val *ret_value)
+weiri_embedded_begin_read(weiri_embedded *e, MDB_txn **ret_txn)
+{
+    return mdb_txn_begin(atomic_load(&e->reading), NULL, MDB_RDONLY, ret_txn);
+}
+
+/* LMDB holds the pages of a transaction for its reader, but not the meta page: two commits later it is of another. */
+weir_status
+weiri_embedded_snapshot_begin(weiri_embedded *e, weiri_embedded_snapshot *snapshot, weir_error *err)
+{
+    enum { TRIES = 1000 };
+    weir_status status = WEIR_NOT_FOUND;
+    MDB_txn *txn = NULL;
+    mdb_filehandle_t fd;
+
+    for (int i = 0; status == WEIR_NOT_FOUND && i < TRIES; i++) {
+        int rc = weiri_embedded_begin_read(e, &txn);
+        if (rc == 0)
+            rc = mdb_env_get_fd(mdb_txn_env(txn), &fd);
+        if (rc != 0) {
+            status = weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
+        } else {
+            status = weiri_pages_open_transaction(fd, mdb_txn_id(txn), &snapshot->pages, err);
+        }
+        if (status != WEIR_OK) {
+            mdb_txn_abort(txn);
+            txn = NULL;
+        }
+    }
+    if (status == WEIR_NOT_FOUND)
+        return weiri_error_set(err, WEIR_CORRUPT, "data.mdb has no meta page of its newest transaction");
+    snapshot->txn = txn;
+    return status;
+}
+
+void
+weiri_embedded_snapshot_end(weiri_embedded_snapshot *snapshot)
+{
+    mdb_txn_abort(snapshot->txn);
+    snapshot->txn = NULL;
+}
+
+/* A snapshot with a cursor on the batches. Ends it itself on error. */
+static weir_status
+begin(weiri_embedded *e, weiri_embedded_snapshot *snapshot, weiri_page_cursor *cursor, weir_error *err)
+{
+    weiri_page_tree batches;
+
+    weir_status status = weiri_embedded_snapshot_begin(e, snapshot, err);
+    if (status != WEIR_OK)
+        return status;
+    status = weiri_pages_named(&snapshot->pages, "batches", &batches, err);
+    if (status == WEIR_OK)
+        weiri_page_cursor_init(cursor, &snapshot->pages, &batches);
+    else
+        weiri_embedded_snapshot_end(snapshot);
+    return status;
+}
+
+static void
+end(weiri_embedded_snapshot *snapshot, weiri_page_cursor *cursor)
+{
+    weiri_page_cursor_fini(cursor);
+    weiri_embedded_snapshot_end(snapshot);
+}
+
+bool
+weiri_embedded_at_place(const weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t *ret_base)
+{
+    weiri_bytes key = weiri_page_cursor_key(cursor);
+    unsigned found_topic;
+    uint32_t found_partition;
+
+    if (key.size != WEIRI_EMBEDDED_KEY_SIZE)
+        return false;
+    weiri_embedded_key_read(key.data, &found_topic, &found_partition, ret_base);
+    return found_topic == (unsigned)topic && found_partition == partition;
+}
+
+weir_status
+weiri_embedded_seek(weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, uint64_t offset, weir_error *err)
 {
     uint8_t wanted[WEIRI_EMBEDDED_KEY_SIZE];
-    MDB_val k = { sizeof wanted, wanted };
+    uint64_t base;
 
     weiri_embedded_key_write(wanted, topic, partition, offset);
-    int rc = mdb_cursor_get(cursor, &k, ret_value, MDB_SET_RANGE);
-    if (rc == 0 && k.mv_size == sizeof wanted && memcmp(k.mv_data, wanted, sizeof wanted) == 0)
-        return 0;
-    if (rc == 0)
-        rc = mdb_cursor_get(cursor, &k, ret_value, MDB_PREV);
-    else if (rc == MDB_NOTFOUND)
-        rc = mdb_cursor_get(cursor, &k, ret_value, MDB_LAST);
-    if (rc == 0 && !same_place(&k, wanted))
-        rc = MDB_NOTFOUND;
-    return rc;
+    weir_status status = weiri_page_cursor_last_to(cursor, (weiri_bytes){ wanted, sizeof wanted }, err);
+    if (status == WEIR_OK && !weiri_embedded_at_place(cursor, topic, partition, &base))
+        status = weiri_error_set(err, WEIR_NOT_FOUND, "no batch of it");
+    return status;
 }
+
+weir_status
+weiri_embedded_batch_header(
+    const weiri_page_cursor *cursor, weiri_topic topic, uint32_t partition, weiri_log_batch_header *ret_header, weir_error *err)
+{
+    weiri_buffer begins = { 0 };
+
+    weir_status status = weiri_page_cursor_copy(cursor, sizeof *ret_header, &begins, err);
+    if (status == WEIR_OK)
+        status = weiri_log_batch_open((weiri_bytes){ begins.data, weiri_page_cursor_size(cursor) }, topic, partition, ret_header, err);
+    weiri_buffer_fini(&begins);
+    return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------- */
 
 static weir_status
 missing(weir_error *err, weiri_topic topic, uint32_t partition, uint64_t offset)
@@ -45,69 +130,37 @@ missing(weir_error *err, weiri_topic topic, uint32_t partition, uint64_t offset)
     return weiri_embedded_where(err, WEIR_CORRUPT, topic, partition, offset);
 }
 
+/* Copies batches as they are, from the one that may hold `offset` on. Their sizes agree with what their pages say, so the copy can
+ * be walked; nothing else is known of them. What can't be read ends the copy, and is an error if nothing was copied. */
 static weir_status
-read_failed(weir_error *err, weiri_topic topic, uint32_t partition, uint64_t offset, int rc)
-{
-    (void)weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
-    return weiri_embedded_where(err, WEIR_IO, topic, partition, offset);
-}
-
-int
-weiri_embedded_begin_read(weiri_embedded *e, MDB_txn **ret_txn)
-{
-    return mdb_txn_begin(atomic_load(&e->reading), NULL, MDB_RDONLY, ret_txn);
-}
-
-/* A short read transaction with a cursor on the batches. Returns an LMDB error code; ends it itself on error. */
-static int
-begin(weiri_embedded *e, MDB_txn **ret_txn, MDB_cursor **ret_cursor)
-{
-    int rc = weiri_embedded_begin_read(e, ret_txn);
-
-    if (rc == 0 && (rc = mdb_cursor_open(*ret_txn, e->batches, ret_cursor)) != 0)
-        mdb_txn_abort(*ret_txn);
-    return rc;
-}
-
-static void
-end(MDB_txn *txn, MDB_cursor *cursor)
-{
-    mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
-}
-
-/* Copies batches as they are, from the one that may hold `offset` on. Their sizes agree with what LMDB says, so the copy can
- * be walked; nothing else is known of them. Returns an LMDB error code; a batch that can't be walked ends the copy. */
-static int
 copy_batches(weiri_embedded *e, weiri_topic topic, uint32_t partition, uint64_t offset, uint64_t below, weiri_buffer *to, weir_error *err)
 {
-    uint8_t place[WEIRI_EMBEDDED_KEY_SIZE];
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    MDB_val k, v;
-    unsigned ignored_topic;
-    uint32_t ignored_partition;
-    uint64_t base;
+    weiri_embedded_snapshot snapshot;
+    weiri_page_cursor cursor;
+    uint64_t base = 0;
 
-    int rc = begin(e, &txn, &cursor);
-    if (rc != 0)
-        return rc;
-    weiri_embedded_key_write(place, topic, partition, 0);
-    rc = weiri_embedded_seek(cursor, topic, partition, offset, &v);
-    while (rc == 0) {
+    weir_status status = begin(e, &snapshot, &cursor, err);
+    if (status != WEIR_OK)
+        return status;
+    status = weiri_embedded_seek(&cursor, topic, partition, offset, err);
+    while (status == WEIR_OK) {
         weiri_log_batch_header header;
-        if (weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err) != WEIR_OK)
+        size_t before = to->size, size = weiri_page_cursor_size(&cursor);
+        if (before > 0 && before + size > WEIRI_EMBEDDED_READ_MOST)
             break;
-        weiri_buffer_add(to, v.mv_data, v.mv_size);
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-        if (rc != 0 || !same_place(&k, place) || to->size + v.mv_size > WEIRI_EMBEDDED_READ_MOST)
+        status = weiri_page_cursor_copy(&cursor, size, to, err);
+        if (status == WEIR_OK)
+            status = weiri_log_batch_open((weiri_bytes){ to->data + before, size }, topic, partition, &header, err);
+        if (status != WEIR_OK) {
+            to->size = before;
             break;
-        weiri_embedded_key_read(k.mv_data, &ignored_topic, &ignored_partition, &base);
-        if (base >= below)
+        }
+        status = weiri_page_cursor_next(&cursor, err);
+        if (status == WEIR_OK && (!weiri_embedded_at_place(&cursor, topic, partition, &base) || base >= below))
             break;
     }
-    end(txn, cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    end(&snapshot, &cursor);
+    return to->size > 0 ? WEIR_OK : status;
 }
 
 /* Keeps the good batches that follow one another from `offset` on. Errors only if there is none. */
@@ -150,26 +203,22 @@ weiri_embedded_read(weiri_log *log, weiri_topic topic, uint32_t partition, uint6
 
     if (offset >= below)
         return WEIR_OK;
-    int rc = copy_batches(e, topic, partition, offset, below, &chunk->bytes, &unread);
-    if (rc != 0)
-        return read_failed(err, topic, partition, offset, rc);
-    if (chunk->bytes.size > 0)
+    weir_status status = copy_batches(e, topic, partition, offset, below, &chunk->bytes, &unread);
+    if (status == WEIR_OK)
         return check_batches(chunk, topic, partition, offset, err);
-    if (unread.status == WEIR_OK)
+    if (status == WEIR_NOT_FOUND)
         return missing(err, topic, partition, offset);
-    (void)weiri_error_set(err, WEIR_CORRUPT, "%s", unread.text);
-    return weiri_embedded_where(err, WEIR_CORRUPT, topic, partition, offset);
+    (void)weiri_error_set(err, status, "%s", unread.text);
+    return weiri_embedded_where(err, status, topic, partition, offset);
 }
 
 weir_status
 weiri_embedded_checksum(weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err)
 {
     weiri_embedded *e = (weiri_embedded *)log;
+    weiri_embedded_snapshot snapshot;
+    weiri_page_cursor cursor;
     weiri_log_batch_header header;
-    weir_status status;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    MDB_val v;
 
     if (offset == 0) {
         *ret_checksum = 0;
@@ -180,47 +229,40 @@ weiri_embedded_checksum(weiri_log *log, weiri_topic topic, uint32_t partition, u
         (void)weiri_error_set(err, WEIR_NOT_FOUND, "the log ends at %llu", (unsigned long long)log_end);
         return weiri_embedded_where(err, WEIR_NOT_FOUND, topic, partition, offset);
     }
-    int rc = begin(e, &txn, &cursor);
-    if (rc != 0)
-        return read_failed(err, topic, partition, offset, rc);
-    rc = weiri_embedded_seek(cursor, topic, partition, offset - 1, &v);
-    if (rc == MDB_NOTFOUND) {
-        status = missing(err, topic, partition, offset - 1);
-    } else if (rc != 0) {
-        status = read_failed(err, topic, partition, offset - 1, rc);
-    } else {
-        status = weiri_log_batch_open((weiri_bytes){ v.mv_data, v.mv_size }, topic, partition, &header, err);
-        if (status != WEIR_OK)
-            status = weiri_embedded_where(err, status, topic, partition, offset - 1);
-        else if (offset - 1 - header.base_offset >= header.count)
-            status = missing(err, topic, partition, offset - 1);
-        else
-            *ret_checksum = header.crc;
+    weir_status status = begin(e, &snapshot, &cursor, err);
+    if (status == WEIR_OK) {
+        status = weiri_embedded_seek(&cursor, topic, partition, offset - 1, err);
+        if (status == WEIR_OK)
+            status = weiri_embedded_batch_header(&cursor, topic, partition, &header, err);
+        end(&snapshot, &cursor);
     }
-    end(txn, cursor);
-    return status;
+    if (status == WEIR_NOT_FOUND || (status == WEIR_OK && offset - 1 - header.base_offset >= header.count))
+        return missing(err, topic, partition, offset - 1);
+    if (status != WEIR_OK)
+        return weiri_embedded_where(err, status, topic, partition, offset - 1);
+    *ret_checksum = header.crc;
+    return WEIR_OK;
 }
 
 weir_status
 weiri_embedded_refresh(weiri_log *log, weir_error *err)
 {
     weiri_embedded *e = (weiri_embedded *)log;
+    weiri_embedded_snapshot snapshot;
     weiri_embedded_vector vector;
-    weir_status status = WEIR_OK;
     bool moved = false;
-    MDB_txn *txn;
 
     if (!e->read_only)
         return WEIR_OK; /* the committer publishes */
-    int rc = weiri_embedded_begin_read(e, &txn);
-    if (rc != 0)
-        return weiri_error_set(err, WEIR_IO, "%s: reading: %s", e->dir, mdb_strerror(rc));
+    weir_status status = weiri_embedded_snapshot_begin(e, &snapshot, err);
+    if (status != WEIR_OK)
+        return status;
     for (uint32_t p = 0; status == WEIR_OK && p < e->log.identity.partitions; p++) {
-        status = weiri_embedded_vector_get(e, txn, p, &vector, err);
+        status = weiri_embedded_vector_get(&snapshot.pages, p, &vector, err);
         if (status == WEIR_OK)
             moved |= weiri_embedded_publish(e, p, &vector);
     }
-    mdb_txn_abort(txn);
+    weiri_embedded_snapshot_end(&snapshot);
     if (moved)
         weiri_signal_raise(&e->log.moved);
     return status;

@@ -12,9 +12,13 @@ typedef struct verification {
     weiri_embedded *e;
     void (*found)(void *user, const char *words);
     void *user;
+    weiri_verify_place *place;
     weiri_verify_report report;
     weiri_embedded_vector *parts; /* of the moment */
-    size_t entries;               /* batches of the moment, wherever they belong */
+    bool *known;                  /* is the partition's vector readable? */
+    weir_error unsound;           /* what examine.c has against the file; status OK: nothing */
+    uint64_t told;                /* faults so far */
+    uint64_t entries;             /* batches of the moment, wherever they belong */
     weiri_history history;
     weiri_buffer batch;
     /* the topic-partition at hand */
@@ -27,6 +31,17 @@ typedef struct verification {
     bool lost; /* the batch before was damaged: next and crc are not known */
 } verification;
 
+/* What is read next, for whoever finds this process dead. */
+static void
+reach(verification *v)
+{
+    if (v->place == NULL)
+        return;
+    (void)snprintf(v->place->where, sizeof v->place->where, "%s, partition %" PRIu32 ", offset %" PRIu64, weiri_topic_name(v->topic),
+        v->partition, v->next);
+    atomic_fetch_add(&v->place->steps, 1);
+}
+
 static void
 tell(void *user, weiri_topic topic, uint64_t offset, const char *words)
 {
@@ -35,6 +50,7 @@ tell(void *user, weiri_topic topic, uint64_t offset, const char *words)
 
     (void)weiri_error_set(&err, WEIR_CORRUPT, "%s", words);
     (void)weiri_embedded_where(&err, WEIR_CORRUPT, topic, v->partition, offset);
+    v->told++;
     v->found(v->user, err.text);
 }
 
@@ -52,56 +68,85 @@ fault(verification *v, uint64_t offset, const char *format, ...)
     tell(v, v->topic, offset, words.text);
 }
 
-/* The moment: all vectors, and how many batches there are, of one snapshot. */
+/* Where a whole partition, or the file, is meant. */
+static void
+fault_of(verification *v, const weir_error *err)
+{
+    v->told++;
+    v->found(v->user, err->text);
+}
+
+/* The moment: all vectors, and how many batches there are, of one snapshot; and what the file says about itself. */
 static weir_status
 take_moment(verification *v, weir_error *err)
 {
     weiri_embedded *e = v->e;
-    weir_status status = WEIR_OK;
-    MDB_stat stat;
-    MDB_txn *txn;
+    weiri_embedded_snapshot snapshot;
+    weiri_page_tree batches;
+    weir_error words;
 
-    int rc = weiri_embedded_begin_read(e, &txn);
-    if (rc != 0)
-        return weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
-    for (uint32_t p = 0; status == WEIR_OK && p < e->log.identity.partitions; p++)
-        status = weiri_embedded_vector_get(e, txn, p, &v->parts[p], err);
-    if (status == WEIR_OK && (rc = mdb_stat(txn, e->batches, &stat)) != 0)
-        status = weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
-    if (status == WEIR_OK)
-        v->entries = stat.ms_entries;
-    mdb_txn_abort(txn);
+    weir_status status = weiri_embedded_snapshot_begin(e, &snapshot, err);
+    if (status != WEIR_OK)
+        return status;
+    if (weiri_embedded_examine_metas(snapshot.pages.fd, e->dir, false, &words) == WEIR_CORRUPT ||
+        weiri_embedded_examine_pages(&snapshot.pages, e->dir, &words) == WEIR_CORRUPT) {
+        v->unsound = words; /* told at the end, if nothing else is: it may be what a batch tells with its place */
+    }
+    for (uint32_t p = 0; p < e->log.identity.partitions; p++) {
+        v->known[p] = weiri_embedded_vector_get(&snapshot.pages, p, &v->parts[p], &words) == WEIR_OK;
+        if (!v->known[p])
+            fault_of(v, &words);
+    }
+    if (weiri_pages_named(&snapshot.pages, "batches", &batches, &words) == WEIR_OK)
+        v->entries = batches.entries;
+    weiri_embedded_snapshot_end(&snapshot);
     return status;
 }
 
-/* Copies the first batch at or above `from`, whatever is in it. Returns an LMDB error code. */
-static int
-copy_next(verification *v, uint64_t from, uint64_t *ret_base)
+/* Where reading can go on behind pages that can't be read. Errors: NOT_FOUND. */
+static weir_status
+skip_damage(verification *v, weiri_page_cursor *cursor, uint64_t *ret_base)
+{
+    weir_status status = WEIR_CORRUPT;
+    weir_error ignored;
+
+    while (status == WEIR_CORRUPT)
+        status = weiri_page_cursor_skip(cursor, &ignored);
+    return status == WEIR_OK && weiri_embedded_at_place(cursor, v->topic, v->partition, ret_base) ? WEIR_OK : WEIR_NOT_FOUND;
+}
+
+/* Copies the first batch at or above `from`, whatever is in it. Errors: NOT_FOUND; CORRUPT: *ret_base is the next one that may be
+ * read, or UINT64_MAX; IO. */
+static weir_status
+copy_next(verification *v, uint64_t from, uint64_t *ret_base, weir_error *err)
 {
     uint8_t wanted[WEIRI_EMBEDDED_KEY_SIZE];
-    MDB_val k = { sizeof wanted, wanted }, value;
-    MDB_cursor *cursor;
-    MDB_txn *txn;
-    unsigned topic = 0;
-    uint32_t partition = 0;
+    weiri_embedded_snapshot snapshot;
+    weiri_page_cursor cursor;
+    weiri_page_tree batches;
 
-    int rc = weiri_embedded_begin_read(v->e, &txn);
-    if (rc != 0)
-        return rc;
-    if ((rc = mdb_cursor_open(txn, v->e->batches, &cursor)) == 0) {
+    *ret_base = UINT64_MAX;
+    weiri_buffer_clear(&v->batch);
+    weir_status status = weiri_embedded_snapshot_begin(v->e, &snapshot, err);
+    if (status != WEIR_OK)
+        return status;
+    status = weiri_pages_named(&snapshot.pages, "batches", &batches, err);
+    if (status == WEIR_OK) {
+        weiri_page_cursor_init(&cursor, &snapshot.pages, &batches);
         weiri_embedded_key_write(wanted, v->topic, v->partition, from);
-        rc = mdb_cursor_get(cursor, &k, &value, MDB_SET_RANGE);
-        if (rc == 0 && k.mv_size == sizeof wanted)
-            weiri_embedded_key_read(k.mv_data, &topic, &partition, ret_base);
-        if (rc == 0 && (k.mv_size != sizeof wanted || topic != (unsigned)v->topic || partition != v->partition))
-            rc = MDB_NOTFOUND;
-        weiri_buffer_clear(&v->batch);
-        if (rc == 0)
-            weiri_buffer_add(&v->batch, value.mv_data, value.mv_size);
-        mdb_cursor_close(cursor);
+        status = weiri_page_cursor_from(&cursor, (weiri_bytes){ wanted, sizeof wanted }, err);
+        if (status == WEIR_OK && !weiri_embedded_at_place(&cursor, v->topic, v->partition, ret_base))
+            status = WEIR_NOT_FOUND;
+        else if (status == WEIR_CORRUPT && skip_damage(v, &cursor, ret_base) != WEIR_OK)
+            *ret_base = UINT64_MAX;
+        if (status == WEIR_OK) {
+            status = weiri_page_cursor_copy(&cursor, SIZE_MAX, &v->batch, err);
+            *ret_base += status == WEIR_CORRUPT; /* the batch is lost, and no other */
+        }
+        weiri_page_cursor_fini(&cursor);
     }
-    mdb_txn_abort(txn);
-    return rc;
+    weiri_embedded_snapshot_end(&snapshot);
+    return status;
 }
 
 static void
@@ -175,6 +220,17 @@ check_batch(verification *v, uint64_t base, weir_error *err)
     return status;
 }
 
+/* Pages can't be read: all batches from here to the one that begins at `base`. */
+static void
+lose_batches(verification *v, uint64_t base, const weir_error *why)
+{
+    v->report.damaged++;
+    fault(v, v->next, "%s", why->text);
+    weiri_history_damage(&v->history, v->topic, v->next);
+    v->lost = true;
+    v->next = base;
+}
+
 static weir_status
 check_topic(verification *v, weir_error *err)
 {
@@ -188,13 +244,20 @@ check_topic(verification *v, weir_error *err)
     v->lost = false;
     weiri_history_topic(&v->history);
     while (status == WEIR_OK && v->next < end) {
-        int rc = copy_next(v, v->next, &base);
-        if (rc == MDB_NOTFOUND || (rc == 0 && base >= end))
+        reach(v);
+        status = copy_next(v, v->next, &base, err);
+        if (status == WEIR_NOT_FOUND || (status == WEIR_OK && base >= end)) {
+            status = WEIR_OK;
             break;
-        if (rc != 0)
-            return weiri_embedded_where(
-                err, weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc)), v->topic, v->partition, v->next);
-        status = check_batch(v, base, err);
+        }
+        if (status == WEIR_CORRUPT) {
+            lose_batches(v, base, err);
+            status = WEIR_OK;
+        } else if (status != WEIR_OK) {
+            return weiri_embedded_where(err, status, v->topic, v->partition, v->next);
+        } else {
+            status = check_batch(v, base, err);
+        }
     }
     if (status == WEIR_OK && !v->lost && v->next != end)
         fault(v, v->next, "the batches end here, and the log at %" PRIu64, end);
@@ -209,6 +272,8 @@ check_partition(verification *v, uint32_t partition, weir_error *err)
     const weiri_embedded_vector *vector = &v->parts[partition];
     weir_status status = WEIR_OK;
 
+    if (!v->known[partition])
+        return WEIR_OK; /* told already */
     v->partition = partition;
     v->topic = WEIRI_TOPIC_COMMANDS;
     if (vector->next_command > vector->ends[WEIRI_TOPIC_COMMANDS]) {
@@ -228,19 +293,24 @@ check_partition(verification *v, uint32_t partition, weir_error *err)
 }
 
 weir_status
-weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), void *user, weiri_verify_report *ret_report, weir_error *err)
+weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), void *user, weiri_verify_place *place,
+    weiri_verify_report *ret_report, weir_error *err)
 {
     uint32_t partitions = log->identity.partitions;
-    verification v = { .e = (weiri_embedded *)log, .found = found, .user = user };
+    verification v = { .e = (weiri_embedded *)log, .found = found, .user = user, .place = place };
     char words[128];
 
     v.history = (weiri_history){ .partitions = partitions, .fault = tell, .user = &v };
     v.parts = weiri_allocate(partitions * sizeof *v.parts);
+    v.known = weiri_allocate(partitions * sizeof *v.known);
     weir_status status = take_moment(&v, err);
     for (uint32_t p = 0; status == WEIR_OK && p < partitions; p++)
         status = check_partition(&v, p, err);
-    if (status == WEIR_OK && v.report.batches != v.entries) {
-        (void)snprintf(words, sizeof words, "%zu batches are stored, and %" PRIu64 " belong to the log", v.entries, v.report.batches);
+    if (status == WEIR_OK && v.told == 0 && v.unsound.status != WEIR_OK)
+        found(user, v.unsound.text);
+    else if (status == WEIR_OK && v.told == 0 && v.report.batches != v.entries) {
+        (void)snprintf(
+            words, sizeof words, "%" PRIu64 " batches are stored, and %" PRIu64 " belong to the log", v.entries, v.report.batches);
         found(user, words);
     }
     if (status == WEIR_OK)
@@ -248,5 +318,6 @@ weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), v
     weiri_history_fini(&v.history);
     weiri_buffer_fini(&v.batch);
     weiri_release(v.parts);
+    weiri_release(v.known);
     return status;
 }

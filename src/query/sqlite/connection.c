@@ -2,14 +2,31 @@
  * SQLite's calls with our way to fail, and the guard: an authorizer that lets through what a statement of its kind may
  * do and nothing else. Thread: one at a time a connection. */
 #include "query/sqlite/connection.h"
+#include "query/sqlite/checked.h"
 #include <stdio.h>
 #include <string.h>
+
+/* A view's file is NAME-VERSION.db. */
+static weir_status
+damaged(sqlite3 *db, weir_error *err)
+{
+    const char *path = sqlite3_db_filename(db, "main"), *name = path == NULL ? NULL : strrchr(path, '/'), *dash;
+    bool sum = sqlite3_extended_errcode(db) == SQLITE_IOERR_DATA;
+    const char *why = sum ? "the checksum of a page is wrong" : sqlite3_errmsg(db);
+
+    if (name == NULL || (dash = strchr(++name, '-')) == NULL)
+        return weiri_error_set(err, WEIR_CORRUPT, "sqlite: %s", why);
+    return weiri_error_set(err, WEIR_CORRUPT, "sqlite: %s is damaged (%s); 'weir view rebuild %.*s' makes it anew from the log", path, why,
+        (int)(dash - name), name);
+}
 
 weir_status
 weiri_sqlite_error(sqlite3 *db, weir_error *err)
 {
     weir_status status;
 
+    if (sqlite3_extended_errcode(db) == SQLITE_IOERR_DATA)
+        return damaged(db, err);
     switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
@@ -24,8 +41,7 @@ weiri_sqlite_error(sqlite3 *db, weir_error *err)
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        status = WEIR_CORRUPT;
-        break;
+        return damaged(db, err);
     case SQLITE_NOMEM:
         status = WEIR_NO_MEMORY;
         break;
@@ -41,7 +57,12 @@ weiri_sqlite_connect(const char *path, int flags, sqlite3 **ret_db, weir_error *
 {
     sqlite3 *db = NULL;
 
-    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+    weir_status status = weiri_sqlite_checked_register(err);
+    if (status != WEIR_OK)
+        return status;
+    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, WEIRI_SQLITE_CHECKED) == SQLITE_OK) {
+        if ((flags & SQLITE_OPEN_CREATE) != 0)
+            weiri_sqlite_checked_reserve(db);
         (void)sqlite3_extended_result_codes(db, 1);
         (void)sqlite3_busy_timeout(db, 5000);
         /* "nme" is a column that isn't there, never a text. */
@@ -50,7 +71,7 @@ weiri_sqlite_connect(const char *path, int flags, sqlite3 **ret_db, weir_error *
         *ret_db = db;
         return WEIR_OK;
     }
-    weir_status status = db == NULL ? weiri_error_set(err, WEIR_NO_MEMORY, "sqlite: out of memory") : weiri_sqlite_error(db, err);
+    status = db == NULL ? weiri_error_set(err, WEIR_NO_MEMORY, "sqlite: out of memory") : weiri_sqlite_error(db, err);
     (void)sqlite3_close(db);
     (void)weiri_error_prefix(err, "%s", path);
     return status;
