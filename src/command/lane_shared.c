@@ -185,7 +185,7 @@ turn_away(weiri_lane *lane)
     weir_error err;
 
     if (take(&share->revoked)) {
-        release(lane, WEIRI_LANE_AWAY); /* a halted one may find things mended when it is given again */
+        release(lane, weiri_lane_life_of(lane)); /* a halted one stays so, until it is given again */
         return true;
     }
     /* CLOSED may have been the end of an older claim, and this is that of the last. */

@@ -214,6 +214,13 @@ disturb(world *w)
     case 3:
         testing_cluster_assign(w->cluster, partition, NULL);
         break;
+    case 4: /* its appends hang, until another has its partition */
+        testing_cluster_hold(p->side.log, true);
+        pause_ms(w, 5);
+        testing_cluster_assign(w->cluster, partition, next->side.log);
+        pause_ms(w, 20);
+        testing_cluster_hold(p->side.log, false);
+        break;
     default:
         testing_cluster_assign(w->cluster, partition, next->side.log);
     }
@@ -457,30 +464,81 @@ test_repeats_are_answered_as_the_first_time_by_any_front(void **state)
 static void
 test_a_process_that_stood_still_is_fenced_and_its_commands_are_decided_elsewhere(void **state)
 {
-    testing_answer answer;
+    testing_answer answer, other;
+    uint64_t version;
     weir_error err;
     world w;
 
     world_begin(&w, 4, 0);
     serve_all(&w, 0);
     uint32_t partition = weiri_partition_of(weiri_bytes_of("k"), PARTITIONS);
-    const testing_command command = { .counter = "k", .id = "id", .amount = 7 };
+    const testing_command command = { .counter = "k", .id = "id", .amount = 7 }, next = { .counter = "k", .id = "next", .amount = 1 };
     testing_answer_init(&answer);
-    /* The lane has it in hand, and its append waits in a log that stands still. */
-    assert_int_equal(testing_send(&w.processes[0].side, &command, &answer, &err), WEIR_OK);
-    testing_cluster_freeze(w.processes[0].side.log, true);
+    testing_cluster_hold(w.processes[0].side.log, true);
+    assert_int_equal(testing_send(&w.processes[1].side, &command, &answer, &err), WEIR_OK);
+    while (testing_cluster_held(w.processes[0].side.log) == 0)
+        pause_ms(&w, 1); /* until it is decided, and its append is on its way */
     assign_all(&w, 1);
     wait_for(&w, 1, partition, WEIRI_LANE_SERVING);
-    const testing_command next = { .counter = "k", .id = "next", .amount = 1 };
-    testing_answer other;
-    weir_status status = send_through(&w, 1, &next, &other);
-    testing_cluster_freeze(w.processes[0].side.log, false);
-    assert_int_equal(status, WEIR_OK);
+    assert_int_equal(send_through(&w, 2, &next, &other), WEIR_OK);
     testing_answer_wait(&answer);
+    assert_int_equal(answer.answer.status, WEIR_OK);
+    assert_int_equal(answer.answer.version, 1);
+    assert_int_equal(other.answer.version, 2);
+    assert_int_equal(testing_cluster_count(w.cluster).fenced, 0);
+    testing_cluster_hold(w.processes[0].side.log, false);
     wait_for(&w, 0, partition, WEIRI_LANE_AWAY);
-    testing_run(&w.processes[1].side, &command, &other);
-    assert_int_equal(other.answer.status, WEIR_OK);
-    assert_true(testing_cluster_count(w.cluster).claims > PARTITIONS);
+    assert_int_equal(testing_cluster_count(w.cluster).fenced, 1);
+    serve_all(&w, 0); /* what it had decided is forgotten */
+    assert_int_equal(testing_total(&w.processes[0].side, "k", &version), 8);
+    assert_int_equal(version, 2);
+    world_end(&w);
+}
+
+/* An older build, which knows no WasReset. */
+static void
+older_build(process *p)
+{
+    static weir_aggregate counter;
+    static weir_module module;
+    weiri_problems problems = { 0 };
+
+    module = testing_module;
+    counter = *module.aggregates[0];
+    memset(&counter.commands[1], 0, sizeof counter.commands[1]);
+    memset(&counter.events[1], 0, sizeof counter.events[1]);
+    module.aggregates[0] = &counter;
+    weiri_schema_free(p->side.schema);
+    weiri_schema_new(&module, &p->side.schema, &problems);
+    assert_int_equal(problems.n, 0);
+}
+
+static void
+test_a_build_that_does_not_know_an_event_halts_and_leaves(void **state)
+{
+    testing_answer answer;
+    weir_error err;
+    world w;
+
+    world_begin(&w, 8, 0);
+    down(&w.processes[2]);
+    older_build(&w.processes[2]);
+    up(&w, &w.processes[2]);
+    serve_all(&w, 0);
+    uint32_t partition = weiri_partition_of(weiri_bytes_of("k"), PARTITIONS);
+    const testing_command add = { .counter = "k", .amount = 7 }, reset = { .counter = "k", .reset = true };
+    assert_int_equal(send_through(&w, 1, &add, &answer), WEIR_OK);
+    assert_int_equal(send_through(&w, 1, &reset, &answer), WEIR_OK);
+    assign_all(&w, 2);
+    wait_for(&w, 2, partition, WEIRI_LANE_HALTED);
+    assert_int_equal(weiri_commands_lane(w.processes[2].side.commands, partition, &err), WEIRI_LANE_HALTED);
+    assert_non_null(strstr(err.text, "testing.v1.WasReset"));
+    for (uint32_t p = 0; p < PARTITIONS; p++) /* it gives back what it could serve, too: for who knows all */
+        if (p != partition)
+            wait_for(&w, 2, p, WEIRI_LANE_AWAY);
+    serve_all(&w, 1);
+    assert_int_equal(send_through(&w, 2, &add, &answer), WEIR_OK); /* its front goes on */
+    assert_int_equal(answer.answer.version, 3);
     world_end(&w);
 }
 
@@ -597,6 +655,7 @@ main(void)
         cmocka_unit_test(test_all_who_wait_with_one_id_are_answered),
         cmocka_unit_test(test_repeats_are_answered_as_the_first_time_by_any_front),
         cmocka_unit_test(test_a_process_that_stood_still_is_fenced_and_its_commands_are_decided_elsewhere),
+        cmocka_unit_test(test_a_build_that_does_not_know_an_event_halts_and_leaves),
         cmocka_unit_test(test_what_cannot_be_decided_leaves_an_outcome_and_the_lane_goes_on),
         cmocka_unit_test(test_questions_are_answered_where_the_partition_is_served),
         cmocka_unit_test(test_more_than_so_many_waiters_are_refused),

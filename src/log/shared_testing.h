@@ -27,6 +27,9 @@ weiri_log *testing_cluster_open(testing_cluster *cluster);
 void testing_cluster_assign(testing_cluster *cluster, uint32_t partition, weiri_log *to);
 /* A process that stands still: nothing of what it has handed to its log happens before it goes on. */
 void testing_cluster_freeze(weiri_log *log, bool frozen);
+/* Holds back its appends alone, from the next one on; how many wait. */
+void testing_cluster_hold(weiri_log *log, bool held);
+unsigned testing_cluster_held(weiri_log *log);
 /* Stores a command as a foreign producer would; returns its position. `flaw` NULL: as it is. */
 uint64_t testing_cluster_put(testing_cluster *cluster, uint32_t partition, const weiri_record *record, const weiri_flaw *flaw);
 /* Random below `n`. Thread: any. */

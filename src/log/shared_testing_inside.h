@@ -72,7 +72,8 @@ struct double_log {
     weiri_signal told, to_do;
     weiri_thread teller, doer;
     bool joined;
-    _Atomic bool frozen, ending;
+    _Atomic bool frozen, holding, ending;
+    _Atomic unsigned held; /* appends that wait */
 };
 
 /* With the lock: */

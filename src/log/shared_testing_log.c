@@ -38,6 +38,15 @@ post(weiri_mailbox *mailbox, const job *j, const weiri_record *record)
 }
 
 static void
+wait_while_held(double_log *d)
+{
+    atomic_fetch_add(&d->held, 1);
+    while (atomic_load(&d->holding) && !atomic_load(&d->ending))
+        (void)weiri_signal_wait(&d->to_do, weiri_signal_count(&d->to_do), 1);
+    atomic_fetch_sub(&d->held, 1);
+}
+
+static void
 run_append(double_log *d, weiri_append *append)
 {
     testing_cluster *c = d->cluster;
@@ -161,6 +170,8 @@ run_doing(void *argument)
             job j;
             memcpy(&j, item.data, sizeof j);
             const weir_error err = { .status = j.status, .text = "the double says so" };
+            if (j.kind == APPEND)
+                wait_while_held(d);
             if (j.kind == APPEND)
                 run_append(d, j.append);
             else if (j.kind == SEND)
@@ -448,4 +459,18 @@ testing_cluster_freeze(weiri_log *log, bool frozen)
     double_log *d = (double_log *)log;
 
     atomic_store(&d->frozen, frozen);
+}
+
+void
+testing_cluster_hold(weiri_log *log, bool held)
+{
+    double_log *d = (double_log *)log;
+
+    atomic_store(&d->holding, held);
+}
+
+unsigned
+testing_cluster_held(weiri_log *log)
+{
+    return atomic_load(&((double_log *)log)->held);
 }
