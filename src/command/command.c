@@ -29,9 +29,9 @@ static void
 fill_defaults(weiri_commands *c)
 {
     weiri_commands_config *config = &c->config;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = config->threads > 0 ? (long)config->threads : sysconf(_SC_NPROCESSORS_ONLN);
 
-    c->threads = config->threads > 0 ? config->threads : (uint32_t)(cores > 0 ? cores : 1);
+    c->threads = (uint32_t)(cores > 0 ? cores : 1);
     if (c->threads > c->partitions)
         c->threads = c->partitions;
     if (config->queue_items == 0)
@@ -42,6 +42,8 @@ fill_defaults(weiri_commands *c)
         config->window = 262144;
     if (config->checkpoint_events == 0)
         config->checkpoint_events = 1000000;
+    if (config->states_bytes == 0)
+        config->states_bytes = (uint64_t)1 << 30;
     if (config->checkpoint_slice == 0)
         config->checkpoint_slice = 256 << 10;
     if (config->outcome_ms == 0)
@@ -150,20 +152,22 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
 static void
 run_lanes(void *argument)
 {
+    enum { LOOK_AGAIN_MS = 500 };
     weiri_lane_thread *t = argument;
     weiri_commands *c = t->commands;
 
     for (;;) {
         uint64_t seen = weiri_signal_count(&t->wake);
-        bool stopping = atomic_load(&c->stopping), moved = false, finished = true;
+        bool stopping = atomic_load(&c->stopping), moved = false, finished = true, waiting = false;
         for (uint32_t p = t->number; p < c->partitions; p += c->threads) {
             moved |= weiri_lane_turn(&c->lanes[p]);
             finished = finished && weiri_lane_finished(&c->lanes[p]);
+            waiting |= c->lanes[p].waiting;
         }
         if (stopping && finished)
             break;
         if (!moved)
-            (void)weiri_signal_wait(&t->wake, seen, -1);
+            (void)weiri_signal_wait(&t->wake, seen, waiting ? LOOK_AGAIN_MS : -1); /* a checkpoint that failed raises nothing */
     }
 }
 

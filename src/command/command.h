@@ -22,6 +22,7 @@ typedef struct weiri_commands_config {
     size_t queue_bytes;         /* of one lane; 0: 64 MiB */
     uint32_t window;            /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
     uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
+    uint64_t states_bytes;      /* of states in memory, of all partitions together, each an equal share; 0: 1 GiB */
     uint32_t checkpoint_slice;  /* bytes of states packed between two batches; 0: 256 KiB */
     /* Of a shared log alone (log/shared.h); on any other a process is both. */
     bool no_lanes;      /* this process asks for no partitions */
@@ -142,10 +143,13 @@ weiri_lane_life weiri_commands_lane(weiri_commands *commands, uint32_t partition
 typedef struct weiri_lane_metrics {
     uint64_t accepted, rejected, conflicts, repeated, malformed, quarantined, key_quarantined, released, events, batches;
     uint64_t queue_items, queue_bytes, queue_refused;
-    uint64_t aggregates, state_bytes;
+    uint64_t aggregates, aggregates_known; /* in memory; that have had an event */
+    uint64_t state_bytes, state_bytes_limit;
+    uint64_t states_evicted, states_loaded, states_unreadable;
+    uint64_t states_waits; /* times that the lane waited for a checkpoint, because nothing could be evicted */
     uint64_t window_entries;
     int64_t window_age_ms; /* lane time now minus that of the oldest entry */
-    uint64_t checkpoints, checkpoint_offset;
+    uint64_t checkpoints, checkpoints_failed, checkpoint_offset;
     uint64_t held, kept_out;   /* commands held in quarantine; aggregates that take none */
     uint64_t recovered_events; /* replayed at opening */
     uint64_t reopened;         /* how often an append's result was not known, so that the lane had to begin anew */

@@ -30,7 +30,9 @@ reported(weiri_append *append, weir_status status)
 static void
 init_recoverable(weiri_lane *lane)
 {
-    weiri_states_init(&lane->states, lane->commands->config.schema);
+    const weiri_commands_config *config = &lane->commands->config;
+
+    weiri_states_init(&lane->states, config->schema, config->states_bytes / lane->commands->partitions);
     weiri_window_init(&lane->window, lane->commands->config.window);
     weiri_sources_init(&lane->sources);
     weiri_sources_init(&lane->durable_sources);
@@ -77,8 +79,10 @@ weiri_lane_forget(weiri_lane *lane)
     weiri_lock_take(&lane->durable_lock);
     fini_recoverable(lane);
     init_recoverable(lane);
+    weiri_checkpoint_finder_rest(&lane->finder);
     weiri_lock_give(&lane->durable_lock);
     lane->next_command = lane->next_event = lane->next_outcome = 0;
+    lane->checkpoint.loaded_event = lane->checkpoint.loaded_outcome = 0;
     lane->time_ms = 0;
 }
 
@@ -105,6 +109,7 @@ weiri_lane_fini(weiri_lane *lane)
     weiri_buffer_fini(&lane->taken);
     weiri_buffer_fini(&lane->checkpoint.slice.rows);
     weiri_release(lane->checkpoint.list);
+    weiri_checkpoint_finder_fini(&lane->finder);
     weiri_mailbox_fini(&lane->mailbox);
     weiri_lane_share_fini(lane);
     weiri_lock_fini(&lane->done_lock);
@@ -193,13 +198,35 @@ handle(weiri_lane *lane, const weiri_request *request)
         weiri_lane_handle(lane, request);
 }
 
+bool
+weiri_lane_has_room(weiri_lane *lane)
+{
+    weiri_states *states = &lane->states;
+
+    if (states->bytes <= states->limit || weiri_states_evict(states) || states->bytes <= states->limit)
+        return true;
+    return states->n_dirty + states->n_running == 0; /* then a checkpoint would not help either */
+}
+
+/* Once the log has failed states don't grow; and whoever stops is answered. */
+static bool
+may_go_on(weiri_lane *lane)
+{
+    if (lane->states.bytes <= lane->states.limit) /* the ordinary case, of every request */
+        return true;
+    bool waits = !weiri_lane_has_room(lane) && !atomic_load(&lane->failed) && !atomic_load(&lane->commands->stopping);
+    lane->counted.states_waits += waits && !lane->waiting;
+    lane->waiting = waits;
+    return !waits;
+}
+
 /* Requests are taken as long as a batch is in flight; without one, what has been taken once is enough. */
 static bool
 fill(weiri_lane *lane)
 {
     bool in_flight = atomic_load(&lane->in_flight), taken = false, moved = false;
 
-    while (!full(lane->filling)) {
+    while (!full(lane->filling) && may_go_on(lane)) {
         weiri_bytes item;
         if (lane->taken_at >= lane->taken.size) {
             weiri_buffer_clear(&lane->taken);
@@ -228,7 +255,10 @@ weiri_lane_publish(weiri_lane *lane)
     uint64_t words[WEIRI_METRICS];
 
     counted->aggregates = lane->states.count;
+    counted->aggregates_known = lane->states.known;
     counted->state_bytes = lane->states.bytes;
+    counted->state_bytes_limit = lane->states.limit;
+    counted->states_evicted = lane->states.evicted;
     counted->window_entries = lane->window.count;
     counted->held = lane->quarantine.count;
     counted->kept_out = lane->quarantine.aggregates;
@@ -280,6 +310,7 @@ weiri_lane_serve_turn(weiri_lane *lane)
             moved = true;
         }
     }
+    weiri_checkpoint_finder_rest(&lane->finder);
     if (lane->filling == NULL || lane->filling->count == 0)
         moved |= weiri_lane_checkpoint_step(lane);
     return moved;

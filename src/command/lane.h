@@ -148,6 +148,8 @@ struct weiri_lane {
     weiri_buffer headers;
 
     weiri_lane_checkpoint checkpoint;
+    weiri_checkpoint_finder finder; /* of states that were evicted */
+    bool waiting;                   /* for a checkpoint, so that states can be evicted */
 
     weiri_lane_metrics counted;
     _Atomic uint64_t shown[WEIRI_METRICS]; /* a copy of counted, for any thread */
@@ -232,13 +234,23 @@ WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry 
 
 /* ---- lane_recover.c */
 WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);
-/* A weiri_checkpoint_row_fn whose user is the lane: puts a row of its checkpoint into its memory. Errors: CORRUPT. */
+
+/* ---- lane_load.c: rows of the lane's checkpoint into its memory */
+/* A weiri_checkpoint_row_fn whose user is the lane. States beyond the limit of memory are left where they are. Errors: CORRUPT. */
 WEIR_MUST_USE weir_status weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value);
+/* The aggregate, from memory or, if it was evicted, from the checkpoint. *ret_entry NULL: it has had no event.
+ * Errors: CORRUPT, IO (the row can't be read). */
+WEIR_MUST_USE weir_status weiri_lane_find(
+    weiri_lane *lane, uint64_t hash, uint16_t aggregate, weiri_bytes key, weiri_state_entry **ret_entry);
 
 /* ---- lane_checkpoint.c */
 /* One step of a checkpoint, if one is due or under way: at a moment when nothing is staged in lane->filling. True: it moved. */
 bool weiri_lane_checkpoint_step(weiri_lane *lane);
 bool weiri_lane_checkpoint_idle(const weiri_lane *lane);
+/* A whole one, by the calling thread, in recovery: at a moment between two commands. False: it could not be written. */
+bool weiri_lane_checkpoint_now(weiri_lane *lane);
+/* False: memory is at its limit, and only a checkpoint can make room. Between two requests. */
+bool weiri_lane_has_room(weiri_lane *lane);
 
 /* ---- answers.c: the callback thread */
 /* One turn: answers the batches that wait. True: there were some. */

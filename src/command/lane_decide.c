@@ -6,7 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
+/* A look-up tells the version of what is held alone; what can't be read may be of no aggregate. */
+static bool
+needs_state(const weiri_lane *lane, const weiri_request *request)
+{
+    return request->kind != WEIRI_REQUEST_HELD && request->type != WEIRI_NO_TYPE &&
+           (request->kind != WEIRI_REQUEST_LOOKUP || lane->quarantine.count > 0);
+}
+
+/* False: its aggregate was evicted, and can't be read now. */
+static bool
 subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
 {
     const char *at = (const char *)(request + 1);
@@ -28,10 +37,27 @@ subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
         s->type = weiri_schema_type(lane->commands->config.schema, request->type);
         s->aggregate = s->type->aggregate;
     }
-    s->entry = s->aggregate == WEIRI_NO_TYPE ? NULL : weiri_states_find(&lane->states, request->aggregate_hash, s->aggregate, s->key);
-    s->version = s->entry == NULL ? 0 : s->entry->version;
     s->known = NULL;
     s->at = WEIRI_NO_OFFSET;
+    s->entry = NULL;
+    if (needs_state(lane, request) && weiri_lane_find(lane, request->aggregate_hash, s->aggregate, s->key, &s->entry) != WEIR_OK)
+        return false;
+    s->version = s->entry == NULL ? 0 : s->entry->version;
+    return true;
+}
+
+/* A refusal: nothing is stored. On a shared log, where the command can't be sent back, the lane begins anew, and replays if it must. */
+static void
+refuse_unreadable(weiri_lane *lane, const weiri_subject *s)
+{
+    lane->counted.states_unreadable++;
+    if (lane->share.on) {
+        atomic_store(&lane->failed, true);
+        weiri_lane_handle_unknown(lane, s->request);
+        return;
+    }
+    weiri_lane_answer_words(lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "not-ready",
+        "the state of this aggregate can't be read from the checkpoint; a restart replays it from the log");
 }
 
 static void
@@ -248,7 +274,10 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
 {
     weiri_subject s;
 
-    subject_read(lane, request, &s);
+    if (!subject_read(lane, request, &s)) {
+        refuse_unreadable(lane, &s);
+        return;
+    }
     switch ((weiri_request_kind)request->kind) {
     case WEIRI_REQUEST_COMMAND:
         handle_command(lane, &s);

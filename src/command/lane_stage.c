@@ -216,8 +216,10 @@ evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
 {
     const weiri_type *type = lane->decision.emitted[i].type;
 
-    if (s->entry == NULL)
+    if (s->entry == NULL) {
         s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
+        lane->states.known++;
+    }
     weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;

@@ -8,6 +8,8 @@
 #include "command/attempts.h"
 #include "command/lane_testing.h"
 #include "base/hash.h"
+#include "base/memory.h"
+#include "command/quarantine.h"
 #include "testing_module.h"
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +237,60 @@ test_a_source_goes_on_past_what_is_held(void **state)
     testing_remove(dir, "");
 }
 
+enum { MOST = WEIRI_HELD_MOST };
+
+/* Lines from..to-1 of one source; returns how many were refused as too many. The others are kept out. */
+static unsigned
+send_lines(testing_side *side, testing_answer *answers, const char *key, unsigned from, unsigned to)
+{
+    unsigned refused = 0;
+    weir_error err;
+
+    for (unsigned i = from; i < to; i++) {
+        const testing_command line = { .counter = key, .amount = 1, .source = "file", .sequence = i, .previous = i - 1, .timeout_ms = -1 };
+        assert_int_equal(testing_send(side, &line, &answers[i], &err), WEIR_OK);
+    }
+    for (unsigned i = from; i < to; i++) {
+        testing_answer_wait(&answers[i]);
+        if (strcmp(answers[i].code, "quarantine-full") == 0)
+            refused += answers[i].answer.status == WEIR_BUSY;
+        else
+            assert_int_equal(meaning_of(&answers[i]), KEPT_OUT);
+    }
+    return refused;
+}
+
+static void
+test_a_full_quarantine_refuses_what_it_would_have_to_hold(void **state)
+{
+    char dir[] = "/tmp/weir-poison-XXXXXX";
+    const testing_command deadly = { .counter = "a", .amount = DEADLY, .id = "x" };
+    testing_answer *answers = weiri_allocate((MOST + 2) * sizeof *answers);
+    testing_side side;
+    testing_answer a;
+    weiri_lane_metrics metrics;
+
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(try_once(dir, deadly), DIED);
+    assert_int_equal(try_once(dir, deadly), DIED);
+    assert_int_equal(try_once(dir, deadly), HELD);
+    open_side(&side, dir, false);
+    assert_int_equal(send_lines(&side, answers, "a", 1, MOST), 0);
+    assert_int_equal(send_lines(&side, answers, "a", MOST, MOST + 1), 1);
+    weiri_commands_metrics(side.commands, weiri_partition_of(weiri_bytes_of("a"), 2), &metrics);
+    assert_true(metrics.held == MOST && metrics.kept_out == 1 && metrics.key_quarantined == MOST - 1);
+    /* Nothing was stored of it: the source goes on from where it was, with what needn't be held. */
+    testing_run(&side, &(testing_command){ .counter = "e", .amount = 1, .source = "file", .sequence = MOST, .previous = MOST - 1 }, &a);
+    assert_int_equal(meaning_of(&a), ACCEPTED);
+    testing_run(&side, &(testing_command){ .counter = "a", .amount = 1, .id = "z" }, &a);
+    assert_int_equal(meaning_of(&a), KEPT_OUT); /* nothing is held for an id */
+    testing_side_close(&side);
+    assert_int_equal(release(dir, "a", false), RELEASED);
+    assert_int_equal(try_once(dir, (testing_command){ .counter = "a", .amount = 1, .source = "file", .sequence = 1 }), ACCEPTED);
+    weiri_release(answers);
+    testing_remove(dir, "");
+}
+
 /* The process ends while the command is decided, and another begins. */
 static void
 kill_at(const char *dir, weiri_attempts **attempts, uint64_t command)
@@ -301,6 +357,7 @@ main(void)
         cmocka_unit_test(test_a_person_releases_an_aggregate),
         cmocka_unit_test(test_what_is_discarded_is_not_tried_again),
         cmocka_unit_test(test_a_source_goes_on_past_what_is_held),
+        cmocka_unit_test(test_a_full_quarantine_refuses_what_it_would_have_to_hold),
         cmocka_unit_test(test_kills_are_counted_though_another_command_was_forgotten_between_them),
         cmocka_unit_test(test_a_file_that_does_not_fit_is_made_anew),
     };

@@ -162,7 +162,7 @@ weiri_quarantine_release(weiri_quarantine *quarantine, uint64_t hash, uint16_t a
             continue;
         }
         quarantine->aggregates -= held->row.cause;
-        held->row.released = true;
+        held->row.released = 1;
     }
     return n;
 }
@@ -194,14 +194,14 @@ weiri_held_next(weiri_bytes rows, size_t *at, weiri_held_row *ret_row, weiri_byt
 }
 
 weir_status
-weiri_quarantine_read(weiri_quarantine *quarantine, weiri_bytes rows)
+weiri_quarantine_read(weiri_quarantine *quarantine, size_t aggregates, weiri_bytes rows)
 {
     weiri_bytes key, source;
     weiri_held_row row;
     size_t at = 0;
 
     while (weiri_held_next(rows, &at, &row, &key, &source)) {
-        if (row.key_size == 0 || quarantine->count == WEIRI_HELD_MOST)
+        if (row.key_size == 0 || row.aggregate >= aggregates || row.cause > 1 || row.released > 1 || quarantine->count == WEIRI_HELD_MOST)
             return WEIR_CORRUPT;
         weiri_quarantine_add(quarantine, &row, key, source);
     }

@@ -18,8 +18,8 @@ typedef struct weiri_held_row {
     weiri_id_hash id;
     uint16_t aggregate;
     uint8_t key_size, source_size;
-    bool cause;    /* it killed; else it came behind one that did */
-    bool released; /* it may be tried again: its aggregate takes commands */
+    uint8_t cause;    /* 1: it killed; 0: it came behind one that did */
+    uint8_t released; /* 1: it may be tried again, and its aggregate takes commands */
     uint8_t zero[2];
 } weiri_held_row;
 _Static_assert(sizeof(weiri_held_row) == 56, "docs/formats/checkpoint.md");
@@ -56,9 +56,9 @@ void weiri_quarantine_settle_id(weiri_quarantine *quarantine, uint64_t hash, wei
  * what was released too. Returns how many that were. */
 uint32_t weiri_quarantine_release(weiri_quarantine *quarantine, uint64_t hash, uint16_t aggregate, weiri_bytes key, bool discard);
 
-/* All of them as rows, in order; and back into an empty quarantine. Errors: CORRUPT. */
+/* All of them as rows, in order; and back into an empty quarantine of a module with so many aggregates. Errors: CORRUPT. */
 void weiri_quarantine_write(const weiri_quarantine *quarantine, weiri_buffer *to);
-WEIR_MUST_USE weir_status weiri_quarantine_read(weiri_quarantine *quarantine, weiri_bytes rows);
+WEIR_MUST_USE weir_status weiri_quarantine_read(weiri_quarantine *quarantine, size_t aggregates, weiri_bytes rows);
 /* The row at *at, which moves on; false: no more, or damaged. Names are borrowed. */
 bool weiri_held_next(weiri_bytes rows, size_t *at, weiri_held_row *ret_row, weiri_bytes *ret_key, weiri_bytes *ret_source);
 

@@ -32,7 +32,7 @@ weiri_call_begin(weiri_call *call, int64_t timeout_ms)
     atomic_init(&call->holders, 2);
     if (weiri_timers_add(&call->service->timers, &call->timer, timeout_ms > 0 ? timeout_ms : call->service->outcome_ms))
         return true;
-    (void)weiri_error_set(&err, WEIR_BUSY, "%d requests are waiting for their outcomes", (int)WEIRI_TIMERS_MOST);
+    (void)weiri_error_set(&err, WEIR_BUSY, "%zu requests are waiting for their outcomes", call->service->timers.most);
     weiri_call_fail_at_once(call, "", &err);
     return false;
 }

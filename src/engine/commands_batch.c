@@ -235,6 +235,7 @@ run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_l
 {
     int64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : service->outcome_ms;
     int64_t until_us = service->world->monotonic_us(service->world) + timeout_ms * 1000;
+    int64_t room_until_us = call->refuse_at_once ? 0 : until_us;
     weiri_buffer headers = { 0 };
     weiri_packed packed = { 0 };
     batch *b = new_batch(service, call, source->n);
@@ -242,7 +243,7 @@ run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_l
     if (b->traceparent[0] != '\0')
         weiri_headers_add(&headers, WEIRI_HEADER_TRACEPARENT, weiri_bytes_of(b->traceparent));
     for (size_t i = 0; i < b->n; i++)
-        take_line(&b->lines[i], source, &packed, weiri_buffer_bytes(&headers), until_us);
+        take_line(&b->lines[i], source, &packed, weiri_buffer_bytes(&headers), room_until_us);
     /* The clock starts now, with what time is left: until here this thread writes into the lines. */
     int64_t left_ms = (until_us - service->world->monotonic_us(service->world)) / 1000;
     if (!weiri_timers_add(&service->timers, &b->timer, left_ms > 1 ? left_ms : 1))
@@ -261,8 +262,8 @@ weiri_service_commands(weiri_service *service, const weiri_commands_call *call)
     weir_error err;
 
     weir_status status = weiri_lines_open(call->json_array, call->body, &source, &err);
-    if (status == WEIR_OK && weiri_timers_count(&service->timers) >= WEIRI_TIMERS_MOST)
-        status = weiri_error_set(&err, WEIR_BUSY, "%d requests are waiting for their outcomes", (int)WEIRI_TIMERS_MOST);
+    if (status == WEIR_OK && weiri_timers_full(&service->timers))
+        status = weiri_error_set(&err, WEIR_BUSY, "%zu requests are waiting for their outcomes", service->timers.most);
     if (status == WEIR_OK)
         run_batch(service, call, &source);
     else {

@@ -81,6 +81,7 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
         .no_lanes = !service->roles.lane,
         .no_front = !service->roles.front,
         .outcome_ms = service->outcome_ms,
+        .states_bytes = weiri_settings_number(settings, "states.memory"),
     };
 
     return weiri_commands_open(&config, &service->commands, err);
@@ -134,7 +135,7 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     service->dir = data_dir(module, settings);
     service->outcome_ms = (int64_t)weiri_settings_number(settings, "outcome.timeout");
     service->started_ms = service->world->time_ms(service->world);
-    weiri_timers_init(&service->timers, service->world);
+    weiri_timers_init(&service->timers, service->world, (size_t)weiri_settings_number(settings, "waiters"));
     weiri_walker_init(&service->walker);
     weiri_settling_init(&service->settling);
     weiri_lock_init(&service->telling);

@@ -27,12 +27,20 @@ static const lane_row lane_rows[] = {
     { "weir_queue_bytes", "gauge", "Bytes of commands that wait in the lane.", "", LANE(queue_bytes) },
     { "weir_queue_refused_total", "counter", "Commands refused because the queue was full.", "", LANE(queue_refused) },
     { "weir_aggregates", "gauge", "Aggregates in memory.", "", LANE(aggregates) },
+    { "weir_aggregates_known", "gauge", "Aggregates that have had an event.", "", LANE(aggregates_known) },
     { "weir_state_bytes", "gauge", "Bytes of states in memory.", "", LANE(state_bytes) },
+    { "weir_state_bytes_limit", "gauge", "Bytes of states that may be in memory.", "", LANE(state_bytes_limit) },
+    { "weir_states_evicted_total", "counter", "States put out of memory.", "", LANE(states_evicted) },
+    { "weir_states_loaded_total", "counter", "States loaded again from the checkpoint.", "", LANE(states_loaded) },
+    { "weir_states_unreadable_total", "counter", "Requests refused because a state could not be loaded.", "", LANE(states_unreadable) },
+    { "weir_states_waits_total", "counter", "Times that the lane waited for a checkpoint to make room for states.", "",
+        LANE(states_waits) },
     { "weir_window_entries", "gauge", "Outcomes remembered for repeats.", "", LANE(window_entries) },
     { "weir_window_age_ms", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
     { "weir_quarantined_aggregates", "gauge", "Aggregates that take no commands until a person releases them.", "", LANE(kept_out) },
     { "weir_quarantined_commands", "gauge", "Commands held in quarantine, or released and not tried again yet.", "", LANE(held) },
     { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
+    { "weir_checkpoints_failed_total", "counter", "Checkpoints that could not be written.", "", LANE(checkpoints_failed) },
     { "weir_checkpoint_offset", "gauge", "Offset in events from which a restart replays.", "", LANE(checkpoint_offset) },
     { "weir_lane_reopened_total", "counter", "Times that an append's result was not known, and the lane began anew.", "", LANE(reopened) },
     { "weir_recovered_events", "gauge", "Events replayed when the engine was opened.", "", LANE(recovered_events) },
@@ -100,7 +108,8 @@ write_log(weiri_service *service, weiri_buffer *to)
     single(to, "weir_log_records_total", "counter", "Records committed.", (int64_t)m.records);
     single(to, "weir_log_bytes_total", "counter", "Bytes committed.", (int64_t)m.bytes);
     single(to, "weir_log_sync_us_total", "counter", "Microseconds spent in commits.", (int64_t)m.sync_us_total);
-    single(to, "weir_log_oldest_reader_ms", "gauge", "Age of the oldest read transaction.", m.oldest_reader_ms);
+    single(to, "weir_log_oldest_reader_ms", "gauge", "How long the oldest read transaction has made the file grow.", m.oldest_reader_ms);
+    single(to, "weir_log_oldest_reader_pid", "gauge", "Process of the oldest read transaction; 0: nobody holds one.", m.oldest_reader_pid);
     single(to, "weir_log_failed", "gauge", "1 when the log takes no more.", weiri_log_state(service->log, &err) != WEIR_OK);
     single(to, "weir_disk_free_bytes", "gauge", "Free space where the log lies.", (int64_t)m.disk_free_bytes);
     single(to, "weir_disk_used_bytes", "gauge", "Space that the log takes.", (int64_t)m.disk_used_bytes);
@@ -139,6 +148,16 @@ write_views(weiri_service *service, weiri_buffer *to)
 }
 
 void
+weiri_service_oldest_reader(weiri_service *service, int64_t *ret_ms, int64_t *ret_pid)
+{
+    weiri_log_metrics m = { 0 };
+
+    weiri_log_metrics_get(service->log, &m);
+    *ret_ms = m.oldest_reader_ms;
+    *ret_pid = m.oldest_reader_pid;
+}
+
+void
 weiri_service_metrics(weiri_service *service, weiri_reply *reply)
 {
     weiri_buffer *to = &reply->body;
@@ -147,6 +166,8 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
     weiri_buffer_print(to, "weir_info{module=\"%s\",log=\"%016" PRIx64 "\"} 1\n", service->module->name, service->identity->id);
     single(to, "weir_start_time_ms", "gauge", "When the engine was opened, Unix time.", service->started_ms);
     single(to, "weir_waiting_requests", "gauge", "Requests that wait for their outcomes.", (int64_t)weiri_timers_count(&service->timers));
+    single(to, "weir_waiting_refused_total", "counter", "Requests refused because too many wait.",
+        (int64_t)atomic_load_explicit(&service->timers.refused, memory_order_relaxed));
     write_lanes(service, to);
     write_shared(service, to);
     write_log(service, to);

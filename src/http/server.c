@@ -53,7 +53,7 @@ start_daemon(weiri_http *http, uint32_t threads)
 
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
         NULL, weiri_request_handle, http, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->watch.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_URI_LOG_CALLBACK, weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http,
         MHD_OPTION_END);
@@ -75,6 +75,9 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     status = weiri_pool_start(&http->pool, err);
     if (status != WEIR_OK)
         goto out;
+    status = weiri_watch_start(&http->watch, config->idle_s > 0 ? config->idle_s : IDLE_S, err);
+    if (status != WEIR_OK)
+        goto out;
     http->daemon = start_daemon(http, threads_of(config));
     if (http->daemon == NULL) {
         status = weiri_error_set(err, WEIR_IO, "the HTTP threads could not be started");
@@ -88,6 +91,7 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
 out:
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
+    weiri_watch_stop(&http->watch);
     weiri_pool_stop(http->pool);
     if (fd >= 0)
         (void)close(fd);
@@ -120,6 +124,7 @@ weiri_http_stop(weiri_http *http)
     for (int waited_ms = 0; atomic_load(&http->replying) > 0 && waited_ms < REPLIES_MS; waited_ms++)
         (void)usleep(1000);
     MHD_stop_daemon(http->daemon);
+    weiri_watch_stop(&http->watch);
     while (atomic_load(&http->lingering) > 0)
         (void)usleep(1000);
     weiri_pool_stop(http->pool);

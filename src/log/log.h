@@ -113,7 +113,8 @@ typedef struct weiri_log_metrics {
     uint64_t commits, records, bytes;
     uint64_t sync_us_total;
     uint64_t disk_free_bytes, disk_used_bytes;
-    int64_t oldest_reader_ms;
+    int64_t oldest_reader_ms;  /* how long the oldest read transaction has kept pages from being used again ... */
+    int64_t oldest_reader_pid; /* ... and whose it is; 0: nobody's */
 } weiri_log_metrics;
 void weiri_log_metrics_get(weiri_log *log, weiri_log_metrics *ret_metrics);
 

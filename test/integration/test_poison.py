@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shutil
+import threading
 import unittest
 
 from weirtest import MODULES, Case, Client, Server, weir
@@ -158,6 +159,36 @@ class Poison(Case):
         self.assertEqual(self.total("p"), 1111)
         history = self.ask("GET", "/aggregates/counter/p/events?order=oldest")[2]["events"]
         self.assertEqual([event["data"]["amount"] for event in history], ["1", "10", "100", "1000"])
+        self.assert_verified()
+
+    def test_a_load_goes_past_a_line_that_crashes_and_a_person_makes_it_good(self):
+        lines = [{"counterId": f"key-{n % 7}", "amount": str(n), "note": "crash" if n == 100 else ""} for n in range(1, 301)]
+        path = self.tmp / "adds.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self.start("crash")
+        self.server.arguments = ("--listen", f"127.0.0.1:{self.server.port}")  # from its second life on
+        done = threading.Event()
+
+        def watch():
+            while not done.wait(0.02):
+                if self.server.process.poll() is not None:
+                    self.crashed()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        summary = json.loads(weir("load", path, "--as", ADD, "--json", "--url", self.server.url, check=0).stdout)
+        done.set()
+        watcher.join()
+        behind = sum(n % 7 == 100 % 7 for n in range(101, 301))
+        print(f"loaded past a line that crashes: {self.crashes} crashes, {summary['accepted'] + summary['repeated']} in, {summary['codes']}", flush=True)
+        self.assertEqual(self.crashes, 2)
+        self.assertEqual(summary["codes"], {"quarantined": 1, "key-quarantined": behind})
+        self.assertEqual(summary["accepted"] + summary["repeated"], 299 - behind)
+        self.restart("mended")
+        self.assertEqual(len(self.dead(0, "retry", f"counter/key-{100 % 7}").stdout.splitlines()), 1 + behind)
+        self.assertEqual([self.total(f"key-{k}") for k in range(7)], [sum(n for n in range(1, 301) if n % 7 == k) for k in range(7)])
+        again = json.loads(weir("load", path, "--as", ADD, "--json", "--url", self.server.url, check=0).stdout)
+        self.assertEqual((again["accepted"], again["repeated"]), (0, 300))
         self.assert_verified()
 
     def test_without_the_attempt_file_it_crashes_for_ever(self):

@@ -38,7 +38,7 @@ class Server:
 
     def start(self):
         self.log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)
-        self.process = subprocess.Popen([str(WEIR), "run", str(self.module), "--dir", str(self.directory), "--listen", "127.0.0.1:0", *self.arguments],
+        self.process = subprocess.Popen([str(WEIR), "run", str(self.module), "--dir", str(self.directory), "--listen", "127.0.0.1:0", *map(str, self.arguments)],
                                         stdout=self.log, stderr=subprocess.STDOUT)
         until = time.monotonic() + 60
         while time.monotonic() < until:

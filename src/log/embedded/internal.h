@@ -83,6 +83,8 @@ typedef struct weiri_embedded {
     weir_error failure;                                    /* guarded by lock; written once, before failed */
     weiri_embedded_moment moments[WEIRI_EMBEDDED_MOMENTS]; /* guarded by lock: a ring */
     size_t moments_n;                                      /* guarded by lock */
+    size_t pinned_txn;                                     /* guarded by lock: of the oldest reader, when it was last asked for; 0: none */
+    int64_t pinned_since_us;                               /* guarded by lock */
     _Atomic bool failed;
     _Atomic uint64_t commits, records, bytes, sync_us_total;
 } weiri_embedded;
@@ -143,7 +145,8 @@ WEIR_MUST_USE weir_status weiri_embedded_read(
 WEIR_MUST_USE weir_status weiri_embedded_checksum(
     weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
 WEIR_MUST_USE weir_status weiri_embedded_refresh(weiri_log *log, weir_error *err);
-int64_t weiri_embedded_oldest_reader_ms(weiri_embedded *e);
+/* 0 and pid 0: nobody reads, or what is read is the newest. */
+int64_t weiri_embedded_oldest_reader_ms(weiri_embedded *e, int64_t *ret_pid);
 /* Puts "TOPIC, partition P, offset O: " in front of what err says. Returns its status. */
 weir_status weiri_embedded_where(weir_error *err, weir_status status, weiri_topic topic, uint32_t partition, uint64_t offset);
 
