@@ -3,6 +3,7 @@
  * loading uses read transactions of its own. A claim (guarded by the lock) keeps two lanes from writing at once. */
 #include "command/checkpoint_inside.h"
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mailbox.h"
 #include "base/memory.h"
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { LOCK_ROOM = 16 << 10 }; /* of LMDB's table of readers, 126 of 64 bytes and what stands before them: it is mapped */
 
 size_t
 weiri_checkpoint_row_begin(weiri_buffer *rows, weiri_bytes key)
@@ -94,8 +97,11 @@ open_tables(weiri_checkpoints *c)
 static int
 open_both(weiri_checkpoints *c, const char *path)
 {
-    int code = open_environment(c, path);
+    char file[4200];
+    weir_error ignored;
 
+    (void)snprintf(file, sizeof file, "%s/lock.mdb", path);
+    int code = weiri_file_allocate(file, LOCK_ROOM, &ignored) == WEIR_OK ? open_environment(c, path) : ENOSPC;
     if (code == 0)
         code = open_tables(c);
     if (code != 0 && c->env != NULL) {

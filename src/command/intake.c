@@ -288,6 +288,10 @@ weiri_intake_command(void *user, uint32_t partition, const weiri_record *record,
         request->id_hash = weiri_window_hash(aggregate, scoped);
     }
     const weiri_bytes pieces[] = { { request, sizeof *request }, scoped, in.source, in.headers, in.payload };
-    weir_status status = weiri_mailbox_send(&lane->mailbox, pieces, sizeof pieces / sizeof *pieces, -1);
+    weir_status status;
+    /* Without memory, again in a moment: the log does not bring it twice. */
+    while ((status = weiri_mailbox_send(&lane->mailbox, pieces, sizeof pieces / sizeof *pieces, -1)) == WEIR_NO_MEMORY &&
+           request->session == atomic_load(&lane->share.session))
+        (void)weiri_signal_wait(lane->wake, weiri_signal_count(lane->wake), 10);
     return status == WEIR_OK;
 }

@@ -20,6 +20,8 @@ send_to(weiri_commands *c, weiri_lane *lane, const weiri_bytes *pieces, size_t n
         atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
         return weiri_error_set(err, status, "the queue of partition %u is full", lane->partition);
     }
+    if (status == WEIR_NO_MEMORY)
+        return weiri_error_set(err, status, "no memory for the queue of partition %u: nothing was taken", lane->partition);
     if (status == WEIR_CLOSED && !atomic_load(&c->stopping) && weiri_log_state(c->config.log, err) != WEIR_OK)
         return WEIR_IO; /* the lane has closed its mailbox because the log failed */
     return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, status, "the engine is being closed");

@@ -5,9 +5,11 @@
 #include "base/hash.h"
 #include "engine/history.h"
 #include "engine/history_read.h"
+#include "message/unpack.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 weir_status
 weiri_find_aggregate(const weiri_schema *schema, const char *name, const char *key, uint16_t *ret_aggregate, weir_error *err)
@@ -58,9 +60,13 @@ say_late(weiri_call *call, weiri_reply *reply)
 static ask *
 new_ask(weiri_service *service, const char *aggregate, const char *key, weiri_reply_fn *done, void *user)
 {
-    ask *a = weiri_allocate(sizeof *a);
+    ask *a = calloc(1, sizeof *a);
     weir_error err;
 
+    if (a == NULL) {
+        weiri_call_no_memory(done, user);
+        return NULL;
+    }
     a->call = (weiri_call){ .service = service, .done = done, .user = user, .late = say_late, .free = free_ask };
     if (weiri_find_aggregate(service->schema, aggregate, key, &a->aggregate, &err) != WEIR_OK) {
         weiri_call_fail_at_once(&a->call, "", &err);
@@ -89,6 +95,10 @@ fill_outcome(const ask *a, const weiri_answer *answer, weiri_reply *reply)
             "no outcome of command '%s' on %s/%s is remembered: it was never sent, or it has left the window", a->id, told.aggregate,
             a->key);
         weiri_reply_problem(reply, WEIR_NOT_FOUND, "", words);
+        return;
+    }
+    if (answer->status == WEIR_TIMEOUT) {
+        weiri_reply_problem(reply, WEIR_IO, WEIRI_LOG_FAILED, WEIRI_NOT_TOLD);
         return;
     }
     const weiri_answer_row *row = weiri_outcome_write(a->call.service, &told, answer, &reply->body, reply->position);
@@ -185,13 +195,18 @@ fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
         weiri_reply_error(reply, "", &err);
         return;
     }
+    if (answer->status == WEIR_TIMEOUT) {
+        weiri_reply_problem(reply, WEIR_IO, WEIRI_LOG_FAILED, WEIRI_NOT_TOLD);
+        return;
+    }
     if (answer->status != WEIR_OK) {
         weiri_reply_problem(reply, answer->status, answer->code, answer->text);
         return;
     }
-    ProtobufCMessage *state = protobuf_c_message_unpack(d, NULL, answer->state.size, answer->state.data);
-    if (state == NULL) {
-        weiri_reply_problem(reply, WEIR_CORRUPT, "", "the state in memory can't be read");
+    ProtobufCMessage *state;
+    weir_status status = weiri_message_unpack_stored(d, answer->state, &state);
+    if (status != WEIR_OK) {
+        weiri_reply_problem(reply, status, "", status == WEIR_NO_MEMORY ? "no memory for this state" : "the state in memory can't be read");
         return;
     }
     weiri_state_write(reply, name_of(a), a->key, answer->version, state);

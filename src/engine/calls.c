@@ -64,6 +64,15 @@ weiri_call_fail(weiri_call *call, const char *code, const weir_error *err)
 }
 
 void
+weiri_call_no_memory(weiri_reply_fn *done, void *user)
+{
+    weiri_reply reply = { 0 };
+
+    weiri_reply_problem(&reply, WEIR_NO_MEMORY, "", "no memory for this request: nothing was taken");
+    done(user, &reply);
+}
+
+void
 weiri_call_fail_at_once(weiri_call *call, const char *code, const weir_error *err)
 {
     weiri_reply reply = { 0 };

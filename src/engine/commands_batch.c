@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PENDING, WRITING };
 
@@ -128,15 +129,18 @@ expire(weiri_timer *timer)
 
 /* ---- one line ------------------------------------------------------------------------------------------ */
 
-static void
-name_line(line *l, const char *key, const char *id)
+static weir_status
+name_line(line *l, const char *key, const char *id, weir_error *err)
 {
     size_t key_size = strlen(key) + 1, id_size = strlen(id) + 1;
 
-    l->key = weiri_allocate(key_size + id_size);
+    l->key = malloc(key_size + id_size);
+    if (l->key == NULL)
+        return weiri_error_set(err, WEIR_NO_MEMORY, "no memory for a command: nothing was taken");
     memcpy(l->key, key, key_size);
     memcpy(l->key + key_size, id, id_size);
     l->id = l->key + key_size;
+    return WEIR_OK;
 }
 
 static void
@@ -160,7 +164,8 @@ submit(line *l, const weiri_line *given, const weiri_packed *packed, weiri_bytes
     char id[WEIRI_ID_MOST + 1];
 
     choose_id(b->service, given, id);
-    name_line(l, packed->key, id);
+    if (name_line(l, packed->key, id, err) != WEIR_OK)
+        return WEIR_NO_MEMORY;
     weiri_submit s = {
         .type = l->type,
         .key = weiri_bytes_of(l->key),
@@ -210,17 +215,24 @@ take_line(line *l, const weiri_lines *source, weiri_packed *packed, weiri_bytes 
     weiri_line_fini(&given);
 }
 
+/* NULL: no memory. */
 static batch *
 new_batch(weiri_service *service, const weiri_commands_call *call, size_t n)
 {
-    batch *b = weiri_allocate(sizeof *b);
+    batch *b = calloc(1, sizeof *b);
+    line *lines = calloc(n, sizeof *lines);
 
+    if (b == NULL || lines == NULL) {
+        free(b);
+        free(lines);
+        return NULL;
+    }
     b->timer.expire = expire;
     b->service = service;
     b->done = call->done;
     b->user = call->user;
     b->n = n;
-    b->lines = weiri_allocate(n * sizeof *b->lines);
+    b->lines = lines;
     for (size_t i = 0; i < n; i++)
         b->lines[i] = (line){ .batch = b, .number = i + 1 };
     atomic_init(&b->left, n + 1);
@@ -240,6 +252,10 @@ run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_l
     weiri_packed packed = { 0 };
     batch *b = new_batch(service, call, source->n);
 
+    if (b == NULL) {
+        weiri_call_no_memory(call->done, call->user);
+        return;
+    }
     if (b->traceparent[0] != '\0')
         weiri_headers_add(&headers, WEIRI_HEADER_TRACEPARENT, weiri_bytes_of(b->traceparent));
     for (size_t i = 0; i < b->n; i++)

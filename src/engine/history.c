@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct history {
     weiri_call call;
@@ -101,6 +102,10 @@ located(void *user, const weiri_answer *answer)
         if (status == WEIR_OK)
             return;
         (void)weiri_error_set(&err, status, "too many histories are being read");
+    } else if (answer->status == WEIR_TIMEOUT) {
+        (void)weiri_error_set(&err, WEIR_IO, "%s", WEIRI_NOT_TOLD);
+        weiri_call_fail(&h->call, WEIRI_LOG_FAILED, &err);
+        return;
     } else if (answer->status == WEIR_NOT_FOUND)
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(h), h->key);
     else
@@ -134,8 +139,12 @@ begin(history *h, weiri_service *service, const char *aggregate, const char *key
 void
 weiri_history_state_at(weiri_service *service, const char *aggregate, const char *key, uint64_t version, weiri_reply_fn *done, void *user)
 {
-    history *h = weiri_allocate(sizeof *h);
+    history *h = calloc(1, sizeof *h);
 
+    if (h == NULL) {
+        weiri_call_no_memory(done, user);
+        return;
+    }
     h->at_version = version;
     begin(h, service, aggregate, key, done, user);
 }
@@ -143,8 +152,12 @@ weiri_history_state_at(weiri_service *service, const char *aggregate, const char
 void
 weiri_service_history(weiri_service *service, const weiri_history_call *call, weiri_reply_fn *done, void *user)
 {
-    history *h = weiri_allocate(sizeof *h);
+    history *h = calloc(1, sizeof *h);
 
+    if (h == NULL) {
+        weiri_call_no_memory(done, user);
+        return;
+    }
     h->page = (weiri_page){ call->after, call->limit, call->oldest_first, call->states };
     begin(h, service, call->aggregate, call->key, done, user);
 }

@@ -77,6 +77,7 @@ void weiri_call_end(weiri_call *call);
 /* Claims, answers with the error and ends. code may be "". */
 void weiri_call_fail(weiri_call *call, const char *code, const weir_error *err);
 void weiri_call_fail_at_once(weiri_call *call, const char *code, const weir_error *err); /* of a call not yet begun: frees it */
+void weiri_call_no_memory(weiri_reply_fn *done, void *user); /* answers a request that got no call for want of memory */
 
 /* ---- commands ------------------------------------------------------------------------------------------ */
 
@@ -85,7 +86,7 @@ typedef struct weiri_packed {
     char key[256];
     weiri_buffer bytes; /* kept by the caller from one to the next */
 } weiri_packed;
-/* Errors: INVALID: no key, bad UTF-8, too large. */
+/* Errors: INVALID: no key, bad UTF-8, too large; NO_MEMORY. */
 WEIR_MUST_USE weir_status weiri_pack_command(
     const weiri_type *type, const ProtobufCMessage *message, weiri_packed *ret_packed, weir_error *err);
 WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_error *err); /* 1-128 bytes, no control characters */
@@ -93,6 +94,8 @@ WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_
 bool weiri_is_traceparent(const char *text);
 /* A log that has failed takes nothing until the engine is opened again: no BUSY, which a sender would repeat for ever. */
 #define WEIRI_LOG_FAILED "log-failed"
+/* Of a question that was with its lane when the log failed: it has changed nothing, so it isn't `unknown`, as a command is. */
+#define WEIRI_NOT_TOLD "the log has failed: ask again when the engine has been opened anew"
 /* Submits. *ret_code: "" or the code for the error. */
 WEIR_MUST_USE weir_status weiri_submit_to_lane(weiri_service *service, const weiri_submit *submit, const char **ret_code, weir_error *err);
 

@@ -197,27 +197,6 @@ write_vector(weiri_buffer *to, const weiri_service *service, const weiri_view_st
     weiri_member_text(to, "position", position);
 }
 
-/* Its tables and queries, as members of the view. */
-static void
-write_offers(weiri_buffer *to, const weiri_service *service, size_t i)
-{
-    static const char *const names[] = { "tables", "queries" };
-    weiri_buffer described = { 0 };
-    json_t *offers = NULL;
-    weir_error err;
-
-    weiri_views_describe(service->views, i, &described);
-    weiri_assert(weiri_json_parse(weiri_buffer_bytes(&described), &offers, &err) == WEIR_OK);
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-        char *text = json_dumps(json_object_get(offers, names[k]), JSON_COMPACT | JSON_ENCODE_ANY);
-        weiri_member(to, names[k]);
-        weiri_buffer_add_text(to, text != NULL ? text : "[]");
-        free(text);
-    }
-    json_decref(offers);
-    weiri_buffer_fini(&described);
-}
-
 static void
 write_view(weiri_buffer *to, weiri_service *service, size_t i)
 {
@@ -237,7 +216,8 @@ write_view(weiri_buffer *to, weiri_service *service, size_t i)
     write_vector(to, service, &status);
     if (status.error[0] != '\0')
         weiri_member_text(to, "error", status.error);
-    write_offers(to, service, i);
+    weiri_buffer_add_char(to, ',');
+    weiri_views_describe(service->views, i, to);
     weiri_buffer_add_char(to, '}');
 }
 

@@ -13,6 +13,7 @@
 #include "http/linger.h"
 #include "http/routes.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 enum { TURN_RUNNING, TURN_SUSPENDED, TURN_READY };
@@ -258,6 +259,9 @@ collect(weiri_request *request, const char *data, size_t size)
         atomic_fetch_sub(&http->body_bytes, size);
         weiri_request_problem(request, WEIR_BUSY, "the bodies of all requests take %d MB now; try again", WEIRI_BODIES_MOST >> 20);
         request->reply.retry_after_s = request->reply.retry_after_s > 0 ? request->reply.retry_after_s : 1;
+    } else if (!weiri_buffer_try_reserve(&request->body, size)) {
+        atomic_fetch_sub(&http->body_bytes, size);
+        weiri_request_problem(request, WEIR_NO_MEMORY, "no memory for a body of more than %zu bytes", request->body.size);
     } else {
         request->body_counted += size;
         weiri_buffer_add(&request->body, data, size);
@@ -309,10 +313,12 @@ weiri_request_connection(void *cls, struct MHD_Connection *connection, void **so
     weiri_request *request = *socket_context;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        request = weiri_allocate(sizeof *request);
+        request = calloc(1, sizeof *request); /* without one the connection ends at its first request */
+        *socket_context = request;
+        if (request == NULL)
+            return;
         request->http = cls;
         request->connection = connection;
-        *socket_context = request;
         atomic_fetch_add(&request->http->connections, 1);
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         weiri_watch_add(&request->http->watch, &request->watched, info == NULL ? -1 : info->connect_fd);

@@ -6,6 +6,7 @@
 #include "http/acceptor.h"
 #include "http/listen.h"
 #include "http/request.h"
+#include <jansson.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -59,6 +60,14 @@ start_daemon(weiri_http *http, uint32_t threads)
         MHD_OPTION_END);
 }
 
+/* jansson goes on without bytes of a text, or writes behind its end, when a buffer can't grow (2.14): bodies are JSON, so it must
+ * not see that. Set before any of its values is made; it can't be set for ours alone, and HTTP runs in programs of weir's own only. */
+static void *
+take_memory(size_t size)
+{
+    return weiri_reallocate(NULL, size);
+}
+
 weir_status
 weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_http **ret_http, weir_error *err)
 {
@@ -66,6 +75,7 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     int fd = -1;
     weir_status status;
 
+    json_set_alloc_funcs(take_memory, weiri_release);
     http->service = service;
     http->connections_most = connections_of(config);
     http->outcome_ms = config->outcome_ms > 0 ? config->outcome_ms : OUTCOME_MS;

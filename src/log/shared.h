@@ -27,7 +27,7 @@ typedef struct weiri_log_lanes {
     /* It is to go elsewhere, or was fenced: commands have stopped. Release it when the running append is done; the log waits 5 s. */
     void (*revoked)(void *user, uint32_t partition);
     /* The end of weiri_log_claim, with CLOSED soon after the partition was revoked or released; no call of `command` of before is
-     * under way by then. OK: serve. CLOSED: not ours any more, wait for `given`. Anything else: HALT, a person must look; err says
+     * under way by then. OK: serve. CLOSED: not ours any more, wait for `given`; nothing is to be released. Anything else: HALT, a person must look; err says
      * what is wrong; this also comes for a partition that is served, when commands turn out to be missing. That a broker is away is
      * no end: the log goes on trying (weiri_log_state says BUSY meanwhile). */
     void (*claimed)(void *user, uint32_t partition, weir_status status, const weir_error *err);

@@ -70,6 +70,8 @@ weiri_message_pack(const weiri_type *type, const ProtobufCMessage *message, char
     memcpy(ret_key, key.data, key.size);
     ret_key[key.size] = '\0';
     weiri_buffer_clear(to);
+    if (!weiri_buffer_try_reserve(to, size))
+        return weiri_error_set(err, WEIR_NO_MEMORY, "no memory for %s of %zu bytes: nothing was taken", type->descriptor->name, size);
     (void)protobuf_c_message_pack(message, weiri_buffer_extend(to, size));
     return WEIR_OK;
 }

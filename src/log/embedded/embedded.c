@@ -9,7 +9,10 @@
 static uint64_t
 read_end(weiri_log *log, weiri_topic topic, uint32_t partition)
 {
-    return atomic_load(&((weiri_embedded *)log)->shared[partition].ends[topic]);
+    weiri_embedded *e = (weiri_embedded *)log;
+    weiri_embedded_shared *shared = &e->shared[partition];
+
+    return atomic_load(e->copy && topic == WEIRI_TOPIC_COMMANDS ? &shared->next_command : &shared->ends[topic]);
 }
 
 static uint64_t

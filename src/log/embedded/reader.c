@@ -2,6 +2,7 @@
  * Reading: whole batches are copied out of the file in one short transaction, and checked after it has ended, so that no
  * reader pins pages. The transaction holds the pages; they are read and checked by pages.h, never by LMDB, which does not survive
  * damaged ones. Nothing at or above the published end is read. Thread: any. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/assert.h"
@@ -36,7 +37,7 @@ weiri_embedded_snapshot_begin(weiri_embedded *e, weiri_embedded_snapshot *snapsh
         if (rc == 0)
             rc = mdb_env_get_fd(mdb_txn_env(txn), &fd);
         if (rc != 0) {
-            status = weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
+            status = weiri_error_set(err, rc == ENOMEM ? WEIR_NO_MEMORY : WEIR_IO, "reading: %s", mdb_strerror(rc));
         } else {
             status = weiri_pages_open_transaction(fd, mdb_txn_id(txn), &snapshot->pages, err);
         }
