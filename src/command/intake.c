@@ -63,6 +63,7 @@ typedef struct incoming {
     weiri_bytes key, id, source;
     char words[WEIRI_KEY_ROOM + 800]; /* code NUL words NUL */
     size_t words_size;
+    bool no_memory; /* which is no flaw of the command's */
     char key_text[WEIRI_KEY_ROOM], made_id[48];
     weiri_bytes payload, headers;
 } incoming;
@@ -210,6 +211,7 @@ read_message(incoming *in)
         status = weiri_message_unpack(type->descriptor, record->payload, &message, &err);
     if (status == WEIR_OK)
         status = pack(in, type, message, &err);
+    in->no_memory = status == WEIR_NO_MEMORY;
     if (status != WEIR_OK)
         return flawed(in, "malformed", err.text);
     in->request.type = type->number;
@@ -270,6 +272,12 @@ weiri_intake_command(void *user, uint32_t partition, const weiri_record *record,
     in.request.log_source = record->source;
     in.request.log_time_ms = record->time_ms;
     read_all(&in, flaw);
+    while (in.no_memory && in.request.session == atomic_load(&lane->share.session)) {
+        const weiri_request begun = { .session = in.request.session, .log_source = record->source, .log_time_ms = record->time_ms };
+        (void)weiri_signal_wait(lane->wake, weiri_signal_count(lane->wake), 10);
+        in = (incoming){ .lane = lane, .record = record, .request = begun };
+        read_all(&in, flaw);
+    }
     weiri_request *request = &in.request;
     memcpy(scope, in.key.size > 0 ? in.key.data : "", in.key.size);
     scope[in.key.size] = '\0';

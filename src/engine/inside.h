@@ -9,6 +9,7 @@
 #include "engine/elsewhere.h"
 #include "engine/module.h"
 #include "engine/reply.h"
+#include "engine/settings.h"
 #include "engine/service.h"
 #include "engine/timers.h"
 #include "engine/walker.h"
@@ -122,6 +123,10 @@ WEIR_MUST_USE weir_status weiri_find_aggregate(
 
 /* What the views or events may be asked up to: the durable end of each partition. ends: 64. */
 void weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends);
+
+/* opening.c */
+char *weiri_data_dir(const weir_module *module, const weiri_settings *settings);
+WEIR_MUST_USE weir_status weiri_open_log(weiri_service *service, const weiri_settings *settings, weir_error *err);
 
 /* Members "module", "logId", "partitions", "format" and "created". */
 void weiri_identity_write(weiri_buffer *to, const weiri_log_identity *identity);

@@ -93,6 +93,20 @@ write_shared(weiri_service *service, weiri_buffer *to)
                 weiri_commands_lane(service->commands, p, NULL) == life);
     single(
         to, "weir_front_waiters", "gauge", "Commands sent whose outcome has not come.", (int64_t)weiri_commands_waiters(service->commands));
+    weiri_log_metrics m = { 0 };
+    weiri_log_metrics_get(service->log, &m);
+    single(to, "weir_kafka_commits_total", "counter", "Transactions of this process's lanes.", (int64_t)m.shared.commits);
+    single(to, "weir_kafka_records_total", "counter", "Records in them.", (int64_t)m.shared.records);
+    single(to, "weir_kafka_commit_us_total", "counter", "Microseconds spent in them.", (int64_t)m.shared.commit_us_total);
+    single(to, "weir_kafka_fences_total", "counter", "Partitions taken over.", (int64_t)m.shared.fences);
+    single(
+        to, "weir_kafka_reopenings_total", "counter", "Attempts to take one over that had to be made again.", (int64_t)m.shared.reopenings);
+    single(
+        to, "weir_kafka_stale_writer_total", "counter", "Records of an older owner that were passed by.", (int64_t)m.shared.stale_writer);
+    single(to, "weir_kafka_repeats_total", "counter", "Records that had come before.", (int64_t)m.shared.repeats);
+    single(to, "weir_kafka_foreign_total", "counter", "Records in events and outcomes that no lane wrote.", (int64_t)m.shared.foreign);
+    single(to, "weir_kafka_sending", "gauge", "Commands on their way to Kafka.", (int64_t)m.shared.sending);
+    single(to, "weir_kafka_lag", "gauge", "Records not yet in the local copy, as far as is known.", (int64_t)m.shared.lag);
     single(to, "weir_elsewhere_bytes", "gauge", "Memory of the index of aggregates that other processes serve.",
         (int64_t)weiri_elsewhere_bytes(service->elsewhere));
 }
