@@ -62,6 +62,8 @@ tail_next(tail *t, weir_error *err)
         }
         if (t->next >= t->end)
             return WEIR_OK;
+        if (weiri_lane_share_lost(t->lane))
+            return weiri_error_set(err, WEIR_CLOSED, "partition %u was given to another process", t->lane->partition);
         status = weiri_log_read(log, t->topic, t->lane->partition, t->next, &t->chunk, err);
         if (status != WEIR_OK)
             return status;
@@ -105,6 +107,15 @@ aggregate_of(replay *r, const tail *t, uint16_t *ret_aggregate, weir_error *err)
     return WEIR_OK;
 }
 
+static bool
+remembered(const weiri_record *record)
+{
+    weiri_bytes hash;
+
+    return (record->flags & WEIRI_RECORD_CLIENT_ID) != 0 && weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash) &&
+           hash.size == sizeof(uint64_t);
+}
+
 static void
 fold_source(weiri_lane *lane, weiri_bytes name, uint64_t sequence, uint64_t fingerprint)
 {
@@ -123,8 +134,7 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
     weiri_bytes hash, name;
     uint64_t sequence, fingerprint;
 
-    r->remembers = (record->flags & WEIRI_RECORD_CLIENT_ID) != 0 && weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash) &&
-                   hash.size == sizeof(uint64_t);
+    r->remembers = remembered(record);
     if (r->remembers) {
         weiri_buffer_clear(&r->scope);
         weiri_buffer_add_bytes(&r->scope, record->key);
@@ -136,6 +146,7 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
             .version = record->version,
             .time_ms = record->time_ms,
             .kind = kind };
+        (void)weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash);
         memcpy(&r->entry.payload_hash, hash.data, sizeof(uint64_t));
     }
     if (weiri_headers_find(record->headers, WEIRI_HEADER_SOURCE, &name) && name.size <= WEIRI_SOURCE_NAME_MOST &&
@@ -152,9 +163,10 @@ begin_command(replay *r, const tail *t, weir_error *err)
 
     if (r->open)
         return contradiction(r, t, "the decision before it has no last event", err);
-    if (t->record.source != lane->next_command)
+    /* On a shared log positions of commands have gaps. */
+    if (lane->share.on ? t->record.source < lane->next_command : t->record.source != lane->next_command)
         return contradiction(r, t, "it is not of the command that comes next", err);
-    lane->next_command++;
+    lane->next_command = t->record.source + 1;
     if (t->record.time_ms > lane->time_ms)
         lane->time_ms = t->record.time_ms;
     return WEIR_OK;
@@ -253,12 +265,24 @@ replay_event(replay *r, weir_error *err)
     return status;
 }
 
+/* Does it matter of which aggregate it is? A command that nobody could read may name any. */
+static bool
+aggregate_counts(const weiri_record *record)
+{
+    weiri_bytes original;
+
+    return remembered(record) || weiri_bytes_are(record->type, WEIRI_OUTCOME_QUARANTINED) ||
+           weiri_bytes_are(record->type, WEIRI_OUTCOME_RELEASED) ||
+           (weiri_bytes_are(record->type, WEIRI_OUTCOME_REJECTED) && weiri_headers_find(record->headers, WEIRI_HEADER_ORIGINAL, &original));
+}
+
 static weir_status
 replay_outcome(replay *r, weir_error *err)
 {
     const tail *t = &r->outcomes;
     uint16_t aggregate = 0;
-    weir_status status = aggregate_of(r, t, &aggregate, err);
+    bool counts = aggregate_counts(&t->record);
+    weir_status status = counts ? aggregate_of(r, t, &aggregate, err) : WEIR_OK;
 
     if (status == WEIR_OK)
         status = begin_command(r, t, err);
@@ -267,7 +291,8 @@ replay_outcome(replay *r, weir_error *err)
     bool rejected = weiri_bytes_are(t->record.type, WEIRI_OUTCOME_REJECTED) || weiri_bytes_are(t->record.type, WEIRI_OUTCOME_QUARANTINED);
     begin_entry(r, t, aggregate, rejected ? WEIRI_WINDOW_REJECTED : WEIRI_WINDOW_ACCEPTED);
     remember(r, t, aggregate);
-    weiri_lane_fold_held(r->lane, &t->record, t->offset, aggregate);
+    if (counts)
+        weiri_lane_fold_held(r->lane, &t->record, t->offset, aggregate);
     r->lane->next_outcome = t->next;
     return WEIR_OK;
 }
@@ -323,12 +348,14 @@ replay_tail(weiri_lane *lane, bool from_checkpoint, bool *ret_stale, weir_error 
     r.events = tail_of(lane, WEIRI_TOPIC_EVENTS, lane->next_event);
     r.outcomes = tail_of(lane, WEIRI_TOPIC_OUTCOMES, lane->next_outcome);
     weir_status status = replay_all(&r, err);
-    uint64_t commands = weiri_log_end(log, WEIRI_TOPIC_COMMANDS, lane->partition);
-    if (status == WEIR_OK && (r.open || lane->next_command != commands || commands != weiri_log_next_command(log, lane->partition))) {
+    /* A shared log's copy holds no commands. */
+    uint64_t next = weiri_log_next_command(log, lane->partition);
+    uint64_t commands = lane->share.on ? next : weiri_log_end(log, WEIRI_TOPIC_COMMANDS, lane->partition);
+    if (status == WEIR_OK && (r.open || lane->next_command != commands || commands != next)) {
         r.stale = from_checkpoint;
         status = weiri_error_set(err, WEIR_CORRUPT,
             "partition %u: outcomes end at command %" PRIu64 ", commands at %" PRIu64 ", the log's position is %" PRIu64, lane->partition,
-            lane->next_command, commands, weiri_log_next_command(log, lane->partition));
+            lane->next_command, commands, next);
     }
     weiri_chunk_fini(&r.events.chunk);
     weiri_chunk_fini(&r.outcomes.chunk);
@@ -361,11 +388,13 @@ weiri_lane_recover(weiri_lane *lane, weir_error *err)
     }
     if (status != WEIR_OK)
         return status;
+    weiri_lock_take(&lane->durable_lock);
     for (size_t i = 0; i < lane->sources.count; i++) {
         const weiri_source *source = lane->sources.all[i];
         weiri_bytes name = { source->name, source->name_size };
         weiri_sources_add(&lane->durable_sources, name, source->fingerprint)->last = source->last;
     }
+    weiri_lock_give(&lane->durable_lock);
     weiri_lane_publish(lane);
     return WEIR_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * GET /metrics: Prometheus text format 0.0.4. Names begin with weir_; counters end in _total. Thread: any. */
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/memory.h"
 #include <inttypes.h>
 
@@ -41,6 +42,7 @@ static const lane_row lane_rows[] = {
     { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
     { "weir_checkpoints_failed_total", "counter", "Checkpoints that could not be written.", "", LANE(checkpoints_failed) },
     { "weir_checkpoint_offset", "gauge", "Offset in events from which a restart replays.", "", LANE(checkpoint_offset) },
+    { "weir_lane_reopened_total", "counter", "Times that an append's result was not known, and the lane began anew.", "", LANE(reopened) },
     { "weir_recovered_events", "gauge", "Events replayed when the engine was opened.", "", LANE(recovered_events) },
 };
 
@@ -76,6 +78,37 @@ write_lanes(weiri_service *service, weiri_buffer *to)
         }
     }
     weiri_release(lanes);
+}
+
+/* Of a shared log. */
+static void
+write_shared(weiri_service *service, weiri_buffer *to)
+{
+    if (!weiri_log_shared(service->log))
+        return;
+    head(to, "weir_lane_state", "gauge", "1 for the state that the partition's lane is in.");
+    for (uint32_t p = 0; p < service->identity->partitions; p++)
+        for (weiri_lane_life life = WEIRI_LANE_SERVING; life <= WEIRI_LANE_HALTED; life++)
+            weiri_buffer_print(to, "weir_lane_state{partition=\"%" PRIu32 "\",state=\"%s\"} %d\n", p, weiri_lane_life_name(life),
+                weiri_commands_lane(service->commands, p, NULL) == life);
+    single(
+        to, "weir_front_waiters", "gauge", "Commands sent whose outcome has not come.", (int64_t)weiri_commands_waiters(service->commands));
+    weiri_log_metrics m = { 0 };
+    weiri_log_metrics_get(service->log, &m);
+    single(to, "weir_kafka_commits_total", "counter", "Transactions of this process's lanes.", (int64_t)m.shared.commits);
+    single(to, "weir_kafka_records_total", "counter", "Records in them.", (int64_t)m.shared.records);
+    single(to, "weir_kafka_commit_us_total", "counter", "Microseconds spent in them.", (int64_t)m.shared.commit_us_total);
+    single(to, "weir_kafka_fences_total", "counter", "Partitions taken over.", (int64_t)m.shared.fences);
+    single(
+        to, "weir_kafka_reopenings_total", "counter", "Attempts to take one over that had to be made again.", (int64_t)m.shared.reopenings);
+    single(
+        to, "weir_kafka_stale_writer_total", "counter", "Records of an older owner that were passed by.", (int64_t)m.shared.stale_writer);
+    single(to, "weir_kafka_repeats_total", "counter", "Records that had come before.", (int64_t)m.shared.repeats);
+    single(to, "weir_kafka_foreign_total", "counter", "Records in events and outcomes that no lane wrote.", (int64_t)m.shared.foreign);
+    single(to, "weir_kafka_sending", "gauge", "Commands on their way to Kafka.", (int64_t)m.shared.sending);
+    single(to, "weir_kafka_lag", "gauge", "Records not yet in the local copy, as far as is known.", (int64_t)m.shared.lag);
+    single(to, "weir_elsewhere_bytes", "gauge", "Memory of the index of aggregates that other processes serve.",
+        (int64_t)weiri_elsewhere_bytes(service->elsewhere));
 }
 
 static void
@@ -150,6 +183,7 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
     single(to, "weir_waiting_refused_total", "counter", "Requests refused because too many wait.",
         (int64_t)atomic_load_explicit(&service->timers.refused, memory_order_relaxed));
     write_lanes(service, to);
+    write_shared(service, to);
     write_log(service, to);
     write_views(service, to);
     reply->http = 200;

@@ -2,6 +2,7 @@
  * Views asked: tables and queries as JSON or CSV, with the position that the rows were read at. Thread: the caller's, which
  * waits here for the token it brought. */
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/number.h"
 #include "base/assert.h"
 #include "base/memory.h"
@@ -15,8 +16,11 @@
 void
 weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends)
 {
+    /* A shared log's commands end nowhere that is known here: what another process has answered may be ahead of the copy. */
+    bool unknown = topic == WEIRI_TOPIC_COMMANDS && weiri_log_shared(service->log);
+
     for (uint32_t p = 0; p < service->identity->partitions; p++)
-        ends[p] = weiri_log_end(service->log, topic, p);
+        ends[p] = unknown ? UINT64_MAX : weiri_log_end(service->log, topic, p);
 }
 
 /* ---- rows as JSON -------------------------------------------------------------------------------------- */
@@ -142,6 +146,16 @@ fill_reply(weiri_service *service, const weiri_view_call *call, weir_status stat
         write_json(result, &reply->body);
 }
 
+/* False: this process keeps none, and the reply says so. */
+static bool
+has_views(const weiri_service *service, weiri_reply *reply)
+{
+    if (service->roles.views)
+        return true;
+    weiri_reply_problem(reply, WEIR_NOT_FOUND, "", "this process keeps no views: it has not the role 'views'");
+    return false;
+}
+
 void
 weiri_service_view(weiri_service *service, const weiri_view_call *call, weiri_reply *reply)
 {
@@ -151,6 +165,8 @@ weiri_service_view(weiri_service *service, const weiri_view_call *call, weiri_re
     const char *code;
     weir_error err;
 
+    if (!has_views(service, reply))
+        return;
     if (call->position != NULL) {
         weiri_ends(service, WEIRI_TOPIC_COMMANDS, ends);
         if (weiri_token_parse(call->position, service->identity->id, ends, service->identity->partitions, sources, &code, &err) !=
