@@ -25,7 +25,7 @@ weiri_buffer_reserve(weiri_buffer *buffer, size_t more)
         buffer->data = weiri_reallocate(buffer->data, room);
         buffer->room = room;
     }
-    return buffer->data + buffer->size;
+    return buffer->data == NULL ? NULL : buffer->data + buffer->size; /* nothing asked for, nothing there */
 }
 
 bool
