@@ -40,9 +40,9 @@ class Flips(unittest.TestCase):
         def run(program, *arguments):
             subprocess.run([FAULT / program, *map(str, arguments)], env=environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
-        run("fault_workload", data, heard, COMMANDS // 2)
+        run("fault_workload", data, heard, "", 0, COMMANDS // 2)
         shutil.copy(data / "log/data.mdb", self.tmp / "old")
-        run("fault_workload", data, heard, COMMANDS, COMMANDS // 2)
+        run("fault_workload", data, heard, "", COMMANDS // 2, COMMANDS)
         run("fault_images", "directory", data, heard, COMMANDS, VIEWS)
 
     def hurt(self, what, total, environment=None):
