@@ -5,18 +5,41 @@
 #include "base/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+static size_t
+room_for(const weiri_buffer *buffer, size_t more)
+{
+    size_t room = buffer->room < 64 ? 64 : buffer->room;
+
+    while (room - buffer->size < more)
+        room *= 2;
+    return room;
+}
 
 void *
 weiri_buffer_reserve(weiri_buffer *buffer, size_t more)
 {
     if (buffer->room - buffer->size < more) {
-        size_t room = buffer->room < 64 ? 64 : buffer->room;
-        while (room - buffer->size < more)
-            room *= 2;
+        size_t room = room_for(buffer, more);
         buffer->data = weiri_reallocate(buffer->data, room);
         buffer->room = room;
     }
-    return buffer->data + buffer->size;
+    return buffer->data == NULL ? NULL : buffer->data + buffer->size; /* nothing asked for, nothing there */
+}
+
+bool
+weiri_buffer_try_reserve(weiri_buffer *buffer, size_t more)
+{
+    if (buffer->room - buffer->size >= more)
+        return true;
+    size_t room = room_for(buffer, more);
+    uint8_t *data = realloc(buffer->data, room);
+    if (data == NULL)
+        return false;
+    buffer->data = data;
+    buffer->room = room;
+    return true;
 }
 
 void *

@@ -40,6 +40,8 @@ typedef struct weiri_buffer {
 
 void *weiri_buffer_reserve(weiri_buffer *buffer, size_t more); /* room for `more` bytes at the end; size is unchanged */
 void *weiri_buffer_extend(weiri_buffer *buffer, size_t more);  /* the same, and they now belong to it */
+/* For what comes from outside and can be refused: false, and nothing has changed, when memory has run out. */
+WEIR_MUST_USE bool weiri_buffer_try_reserve(weiri_buffer *buffer, size_t more);
 void weiri_buffer_add(weiri_buffer *buffer, const void *data, size_t size);
 void weiri_buffer_add_text(weiri_buffer *buffer, const char *text);
 void weiri_buffer_add_bytes(weiri_buffer *buffer, weiri_bytes bytes);

@@ -38,6 +38,8 @@ try_send(weiri_mailbox *mailbox, const weiri_bytes *pieces, size_t n, size_t siz
         status = WEIR_CLOSED;
     else if (mailbox->items > 0 && (mailbox->items >= mailbox->most_items || mailbox->waiting.size + size > mailbox->most_bytes))
         status = WEIR_BUSY;
+    else if (mailbox->most_bytes != SIZE_MAX && !weiri_buffer_try_reserve(&mailbox->waiting, ITEM_ALIGN + aligned(size)))
+        status = WEIR_NO_MEMORY;
     else {
         uint8_t *at = weiri_buffer_extend(&mailbox->waiting, ITEM_ALIGN + aligned(size));
         memcpy(at, &size, sizeof size);

@@ -22,7 +22,8 @@ void weiri_mailbox_init(weiri_mailbox *mailbox, size_t most_bytes, size_t most_i
 void weiri_mailbox_fini(weiri_mailbox *mailbox);
 
 /* Sends one item made of `n` pieces, copied one behind the other. timeout_ms: wait so long for room (0: not at all;
- * -1: as long as it takes). Errors: BUSY (no room in time), CLOSED. */
+ * -1: as long as it takes). Errors: BUSY (no room in time), CLOSED, NO_MEMORY (one with a limit: what is refused can come again;
+ * one without, most_bytes SIZE_MAX, must take everything, and running out of memory ends the program). */
 WEIR_MUST_USE weir_status weiri_mailbox_send(weiri_mailbox *mailbox, const weiri_bytes *pieces, size_t n, int64_t timeout_ms);
 
 /* Refuses further sends with CLOSED; what is in it can still be taken. */

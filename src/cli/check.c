@@ -64,38 +64,65 @@ tell_problems(const weiri_cli *cli, const weiri_problems *problems)
     return WEIRI_EXIT_USAGE;
 }
 
+static void
+found(void *user, const char *words)
+{
+    weiri_problems_add(user, "", 0, "%s", words);
+}
+
+/* Broker, topics and rights, as far as they can be seen. */
+static void
+check_kafka(const char *module, const weiri_settings *settings, weiri_problems *problems)
+{
+    const weiri_topics_call call = { .found = found, .user = problems };
+    weir_error err;
+
+    if (weiri_offline_topics(module, settings, &call, &err) != WEIR_OK)
+        weiri_problems_add(problems, "", 0, "kafka: %s", err.text);
+}
+
 static int
 run(weiri_cli *cli)
 {
     weiri_loaded_module module = { 0 };
     weiri_problems problems = { 0 };
+    weiri_settings settings = { 0 };
     int exit_code = WEIRI_EXIT_DONE;
     weir_error err;
 
-    if (weiri_cli_module(cli, cli->module_path, weiri_cli_value(cli, "views"), &module, &err) != WEIR_OK)
-        return weiri_cli_fail_error(cli, &err);
-    weiri_service_check(module.module, module.views_dir, &problems);
-    if (problems.n > 0)
-        exit_code = tell_problems(cli, &problems);
-    else
-        tell_ok(cli, &module);
+    weir_status status = weiri_cli_settings(cli, &settings, &err);
+    if (status == WEIR_OK) {
+        const char *views = weiri_settings_text(&settings, "views");
+        status = weiri_cli_module(cli, cli->module_path, views[0] == '\0' ? NULL : views, &module, &err);
+    }
+    if (status == WEIR_OK) {
+        weiri_service_check(module.module, module.views_dir, &problems);
+        if (weiri_settings_has(&settings, "log", "kafka"))
+            check_kafka(module.module->name, &settings, &problems);
+        if (problems.n > 0)
+            exit_code = tell_problems(cli, &problems);
+        else
+            tell_ok(cli, &module);
+    } else
+        exit_code = weiri_cli_fail_error(cli, &err);
     weiri_problems_fini(&problems);
     weiri_module_unload(&module);
+    weiri_settings_fini(&settings);
     return exit_code;
 }
 
 static const weiri_cli_option options[] = {
-    { "views", 0, "DIR", "directory of the view files; default: the module's own" },
     { NULL, 0, NULL, NULL },
 };
 
 const weiri_cli_command weiri_cli_check = {
     .name = "check",
-    .what = "Checks a module and its views as loading them does",
-    .usage = "MODULE.so",
-    .examples = "weir check ./shop.so\nweir check ./shop.so --json",
-    .more = "Nothing is started and nothing written. Every problem is a line on stdout.",
+    .what = "Checks a module and its views as loading them does, and Kafka's topics",
+    .usage = "MODULE.so [--SETTING VALUE]...",
+    .examples = "weir check ./shop.so\nweir check ./shop.so --json\nweir check ./shop.so --log kafka --brokers kafka-1:9092,kafka-2:9092",
+    .more = "Nothing is started and nothing written. Every problem is a line on stdout. With --log kafka the broker is asked, too.",
     .options = options,
+    .settings = true,
     .module = true,
     .run = run,
 };

@@ -109,6 +109,13 @@ set_up(weiri_client *client, weir_error *err)
     return status;
 }
 
+/* jansson must not see that memory has run out: http/server.c says why. */
+static void *
+take_memory(size_t size)
+{
+    return weiri_reallocate(NULL, size);
+}
+
 weir_status
 weiri_client_new(const weiri_cli *cli, weiri_client **ret_client, weir_error *err)
 {
@@ -116,6 +123,7 @@ weiri_client_new(const weiri_cli *cli, weiri_client **ret_client, weir_error *er
     weiri_settings settings = { 0 };
 
     client->cli = cli;
+    json_set_alloc_funcs(take_memory, weiri_release);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     client->curl = curl_easy_init();
     weir_status status = client->curl == NULL ? weiri_error_set(err, WEIR_NO_MEMORY, "the HTTP client does not start")

@@ -15,10 +15,13 @@ run(weiri_cli *cli)
     if (weiri_cli_settings(cli, &settings, &err) != WEIR_OK)
         exit_code = weiri_cli_fail_error(cli, &err);
     else {
-        for (const weiri_setting_row *row = weiri_setting_rows; row->name != NULL; row++)
-            json_array_append_new(
-                rows, json_pack("{s:s,s:s,s:s,s:s}", "name", row->name, "value", weiri_settings_text(&settings, row->name), "from",
-                          weiri_settings_origin(&settings, row->name), "what", row->what));
+        for (const weiri_setting_row *row = weiri_setting_rows; row->name != NULL; row++) {
+            weiri_buffer value = { 0 };
+            weiri_settings_show(&settings, row->name, &value);
+            json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s}", "name", row->name, "value", weiri_buffer_text(&value), "from",
+                                            weiri_settings_origin(&settings, row->name), "what", row->what));
+            weiri_buffer_fini(&value);
+        }
         if (cli->json)
             weiri_output_json(cli->out, rows);
         else

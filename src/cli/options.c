@@ -16,6 +16,11 @@ static const weiri_cli_option file[] = {
     { "config", 'F', "FILE", "file with settings (default weir.conf, if there is one)" },
     { NULL, 0, NULL, NULL },
 };
+static const weiri_cli_option kafka[] = {
+    { "kafka-option", 'X', "NAME=VALUE", "one of librdkafka's own properties; again for more" },
+    { "allow-weak-cluster", 0, NULL, "the same as --cluster.weak yes" },
+    { NULL, 0, NULL, NULL },
+};
 
 /* Flags are typed with '-', the table may have '_' or '.'. */
 static bool
@@ -65,7 +70,7 @@ static bool
 find(const weiri_cli_command *command, const char *name, size_t size, found *ret_found)
 {
     if (find_in(command->options, name, size, ret_found) || find_in(common, name, size, ret_found) ||
-        (takes_settings(command) && find_in(file, name, size, ret_found)))
+        (takes_settings(command) && find_in(file, name, size, ret_found)) || (command->settings && find_in(kafka, name, size, ret_found)))
         return true;
     for (const weiri_setting_row *row = NULL; size > 0 && (row = next_setting(command, row)) != NULL;)
         if (same_name(name, size, row->name)) {
@@ -92,6 +97,7 @@ unknown_option(const weiri_cli *cli, const char *name, size_t size, weir_error *
     offer_all(&nearest, typo, cli->command->options);
     offer_all(&nearest, typo, common);
     offer_all(&nearest, typo, takes_settings(cli->command) ? file : NULL);
+    offer_all(&nearest, typo, cli->command->settings ? kafka : NULL);
     for (const weiri_setting_row *row = NULL; (row = next_setting(cli->command, row)) != NULL;)
         weiri_nearest_offer(&nearest, typo, row->name);
     if (nearest.word != NULL)
@@ -250,7 +256,7 @@ weiri_cli_number(
 weir_status
 weiri_cli_settings(const weiri_cli *cli, weiri_settings *settings, weir_error *err)
 {
-    const char *path = weiri_cli_value(cli, "config");
+    const char *path = weiri_cli_value(cli, "config"), *pair;
     weir_status status = WEIR_OK;
     char origin[96];
 
@@ -260,10 +266,15 @@ weiri_cli_settings(const weiri_cli *cli, weiri_settings *settings, weir_error *e
         (void)snprintf(origin, sizeof origin, "--%s", cli->given[i].name);
         status = weiri_settings_set(settings, cli->given[i].name, cli->given[i].value, origin, err);
     }
+    if (status == WEIR_OK && weiri_cli_has(cli, "allow-weak-cluster"))
+        status = weiri_settings_set(settings, "cluster.weak", "yes", "--allow-weak-cluster", err);
     if (status == WEIR_OK)
         status = weiri_settings_read_environment(settings, err);
     if (status == WEIR_OK)
         status = weiri_settings_read_file(settings, path != NULL ? path : "weir.conf", path != NULL, err);
+    /* Added to what a file says: librdkafka takes the last of two. */
+    for (size_t at = 0; status == WEIR_OK && (pair = weiri_cli_each(cli, "kafka-option", &at)) != NULL;)
+        status = weiri_settings_add_pair(settings, "kafka.options", pair, "-X", err);
     return status;
 }
 
@@ -338,6 +349,7 @@ weiri_cli_help_command(const weiri_cli *cli, FILE *to)
     fprintf(to, "\nOptions:\n");
     print_options(to, command->options);
     print_options(to, takes_settings(command) ? file : NULL);
+    print_options(to, command->settings ? kafka : NULL);
     print_options(to, common);
     if (takes_settings(command))
         print_settings(command, to);

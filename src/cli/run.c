@@ -3,6 +3,8 @@
  * blocked before any thread starts, so that only this one takes them. Thread: the main thread. */
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 #include "cli/cli.h"
 #include "cli/run.h"
@@ -10,12 +12,27 @@
 #include "engine/service.h"
 #include "http/server.h"
 
+enum { STUCK_READER_MS = 5000, OTHER_FILES = 256 };
+
 typedef struct running {
     weiri_settings settings;
     weiri_loaded_module module;
     weiri_service *service;
     weiri_http *http;
 } running;
+
+/* A connection is a descriptor: as many as the settings ask for, if the process may. HTTP makes do with what there is. */
+static void
+allow_files(const weiri_settings *settings)
+{
+    rlim_t wanted = weiri_settings_number(settings, "http.connections") + OTHER_FILES;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= wanted)
+        return;
+    files.rlim_cur = files.rlim_max == RLIM_INFINITY || files.rlim_max > wanted ? wanted : files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
 
 static weir_status
 start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *err)
@@ -30,9 +47,11 @@ start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *er
     if (status == WEIR_OK)
         status = weiri_service_open(r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);
     if (status == WEIR_OK) {
+        allow_files(&r->settings);
         const weiri_http_config config = { .listen = weiri_settings_text(&r->settings, "listen"),
             .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
             .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
+            .idle_s = (uint32_t)weiri_settings_number(&r->settings, "http.idle"),
             .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
         status = weiri_http_start(r->service, &config, &r->http, err);
     }
@@ -53,14 +72,36 @@ stop(running *r)
     weiri_settings_fini(&r->settings);
 }
 
+/* A read transaction that does not end keeps the log from using its pages again, until the disk reserve stops commands: it is said once,
+ * and once more when it is over. weir's own readers last milliseconds. */
+static void
+watch_readers(const weiri_cli *cli, weiri_service *service, int64_t *told_pid)
+{
+    int64_t ms, pid;
+
+    weiri_service_oldest_reader(service, &ms, &pid);
+    if (*told_pid == 0 && ms >= STUCK_READER_MS) {
+        fprintf(cli->talk,
+            "weir run: process %" PRId64 " has been reading the log for %" PRId64 " s in one transaction: the log grows until that ends\n",
+            pid, ms / 1000);
+        *told_pid = pid;
+    } else if (*told_pid != 0 && ms < STUCK_READER_MS) {
+        fprintf(cli->talk, "weir run: process %" PRId64 " has let go of the log\n", *told_pid);
+        *told_pid = 0;
+    }
+    (void)fflush(cli->talk);
+}
+
 /* Waits for one of the signals; a second one ends the program at once, as a person who presses ^C again wants it. */
 static void
-wait_for_end(const weiri_cli *cli, const sigset_t *ends)
+wait_for_end(const weiri_cli *cli, weiri_service *service, const sigset_t *ends)
 {
-    int signal_number = 0;
+    const struct timespec second = { 1, 0 };
+    int64_t told_pid = 0;
+    int signal_number;
 
-    while (sigwait(ends, &signal_number) != 0)
-        ;
+    while ((signal_number = sigtimedwait(ends, NULL, &second)) < 0)
+        watch_readers(cli, service, &told_pid);
     fprintf(cli->talk, "weir run: %s: finishing what is under way\n", signal_number == SIGINT ? "interrupted" : "asked to end");
     (void)fflush(cli->talk);
     (void)pthread_sigmask(SIG_UNBLOCK, ends, NULL);
@@ -82,7 +123,7 @@ run(weiri_cli *cli)
     (void)signal(SIGPIPE, SIG_IGN);
     if (start(cli, &r, &problems, &err) == WEIR_OK) {
         weiri_cli_announce(cli, r.service, weiri_http_port(r.http), weiri_settings_text(&r.settings, "listen"));
-        wait_for_end(cli, &ends);
+        wait_for_end(cli, r.service, &ends);
     } else if (problems.n > 0)
         exit_code = weiri_cli_fail_problems(cli, &problems);
     else

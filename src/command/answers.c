@@ -6,55 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The record at an offset; borrowed from the chunk. Repeats often come in the order of their originals: then one chunk serves many. */
-static bool
-record_at(weiri_answerer *a, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_record *ret_record)
-{
-    weir_error err;
-    weir_status status = WEIR_OK;
-    uint64_t at;
-    bool held = a->passed != WEIRI_NO_OFFSET && a->topic == topic && a->partition == partition && offset > a->passed &&
-                offset < a->chunk.next_offset;
-
-    if (!held) {
-        a->passed = WEIRI_NO_OFFSET;
-        status = weiri_log_read(a->commands->config.log, topic, partition, offset, &a->chunk, &err);
-        a->topic = topic;
-        a->partition = partition;
-    }
-    while (status == WEIR_OK && weiri_chunk_next(&a->chunk, ret_record, &at, &status)) {
-        a->passed = at;
-        if (at >= offset)
-            return status == WEIR_OK && at == offset;
-    }
-    a->passed = WEIRI_NO_OFFSET;
-    return false;
-}
-
-static void
-recall_words(weiri_answerer *a, uint32_t partition, uint64_t offset, weiri_answer *answer)
-{
-    weiri_record record;
-    weiri_bytes code;
-
-    answer->code = "";
-    answer->text = "the words of this rejection can't be read from the log";
-    if (!record_at(a, WEIRI_TOPIC_OUTCOMES, partition, offset, &record))
-        return;
-    if (weiri_headers_find(record.headers, WEIRI_HEADER_CODE, &code)) {
-        (void)snprintf(a->code, sizeof a->code, "%.*s", (int)code.size, (const char *)code.data);
-        answer->code = a->code;
-    }
-    (void)snprintf(a->words, sizeof a->words, "%.*s", (int)record.payload.size, (const char *)record.payload.data);
-    answer->text = a->words;
-}
-
 static const weiri_type *
 recall_type(weiri_answerer *a, uint32_t partition, uint64_t source)
 {
     weiri_record record;
 
-    if (!record_at(a, WEIRI_TOPIC_COMMANDS, partition, source, &record))
+    /* A shared log's copy holds no commands. */
+    if (weiri_log_shared(a->recall.log) || !weiri_recall_record(&a->recall, WEIRI_TOPIC_COMMANDS, partition, source, &record))
         return NULL;
     return weiri_schema_find(a->commands->config.schema, record.type);
 }
@@ -82,7 +40,7 @@ answer_one(weiri_answerer *a, const weiri_batch *batch, const weiri_pending *pen
         answer.text = pending->code == NULL ? texts + strlen(texts) + 1 : texts;
     }
     if (pending->recall)
-        recall_words(a, answer.partition, pending->offset, &answer);
+        weiri_recall_words_at(&a->recall, answer.partition, pending->offset, &answer);
     if (answer.kind == WEIRI_ANSWER_LOOKUP && answer.status != WEIR_NOT_FOUND)
         answer.type = recall_type(a, answer.partition, answer.source);
     pending->done(pending->user, &answer);
@@ -92,19 +50,22 @@ static void
 answer_failed(weiri_answerer *a, const weiri_batch *batch)
 {
     weir_error err = { .text = "" };
+    bool shared = batch->lane->share.on;
 
     if (weiri_log_state(a->commands->config.log, &err) == WEIR_OK)
         (void)snprintf(err.text, sizeof err.text, "a write");
     (void)snprintf(a->words, sizeof a->words, "the log has failed: %s; whether this command took effect is not known", err.text);
     for (uint32_t i = 0; i < batch->count; i++) {
         const weiri_pending *pending = &batch->pending[i];
+        if (pending->done == NULL)
+            continue; /* whoever waits, does so at a front */
         const weiri_answer answer = { .kind = (weiri_answer_kind)pending->kind,
-            .status = WEIR_TIMEOUT,
+            .status = shared ? WEIR_FENCED : WEIR_TIMEOUT,
             .partition = batch->lane->partition,
             .source = WEIRI_NO_OFFSET,
             .events_offset = WEIRI_NO_EVENTS,
             .code = "",
-            .text = a->words };
+            .text = shared ? WEIRI_FENCED_WORDS : a->words };
         pending->done(pending->user, &answer);
     }
 }
@@ -134,7 +95,8 @@ answer_batch(weiri_answerer *a, weiri_batch *batch)
     if (batch->status == WEIR_OK) {
         show_sources(batch);
         for (uint32_t i = 0; i < batch->count; i++)
-            answer_one(a, batch, &batch->pending[i]);
+            if (batch->pending[i].done != NULL)
+                answer_one(a, batch, &batch->pending[i]);
     } else
         answer_failed(a, batch);
     atomic_store(&batch->busy, false);

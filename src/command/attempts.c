@@ -69,7 +69,8 @@ weiri_attempts_open(const char *dir, uint32_t partitions, weiri_attempts **ret_a
     if (fd < 0)
         return weiri_error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
     bool fits = fstat(fd, &stat) == 0 && (size_t)stat.st_size == size;
-    int error = fits ? 0 : ftruncate(fd, 0) != 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
+    /* One that fits may be a copy with holes. */
+    int error = !fits && ftruncate(fd, 0) != 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
     if (error != 0) {
         (void)close(fd);
         return weiri_error_set(err, WEIR_IO, "%s: no room for %zu bytes: %s", path, size, strerror(error));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Checkpoints in LMDB. The writer thread owns the one write transaction, which lives from a checkpoint's first slice to its last;
  * loading uses read transactions of its own. A claim (guarded by the lock) keeps two lanes from writing at once. */
-#include "command/checkpoint.h"
+#include "command/checkpoint_inside.h"
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mailbox.h"
 #include "base/memory.h"
@@ -15,24 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct weiri_checkpoints {
-    weiri_log *log;
-    uint64_t fingerprint;
-    uint32_t partitions;
-    MDB_env *env;
-    MDB_dbi *tables;
-    weiri_lock lock;
-    bool claimed; /* guarded by lock, with the next two */
-    uint32_t claimed_by;
-    weiri_signal **waiting; /* by partition: whom to wake when the claim is given back */
-    weiri_mailbox slices;   /* pointers */
-    weiri_signal arrived;
-    _Atomic bool ending;
-    weiri_thread thread;
-    weiri_buffer items; /* the writer's, with the next two: slices taken */
-    MDB_txn *txn;
-    weiri_buffer value;
-};
+enum { LOCK_ROOM = 16 << 10 }; /* of LMDB's table of readers, 126 of 64 bytes and what stands before them: it is mapped */
 
 size_t
 weiri_checkpoint_row_begin(weiri_buffer *rows, weiri_bytes key)
@@ -113,8 +97,11 @@ open_tables(weiri_checkpoints *c)
 static int
 open_both(weiri_checkpoints *c, const char *path)
 {
-    int code = open_environment(c, path);
+    char file[4200];
+    weir_error ignored;
 
+    (void)snprintf(file, sizeof file, "%s/lock.mdb", path);
+    int code = weiri_file_allocate(file, LOCK_ROOM, &ignored) == WEIR_OK ? open_environment(c, path) : ENOSPC;
     if (code == 0)
         code = open_tables(c);
     if (code != 0 && c->env != NULL) {
@@ -256,8 +243,8 @@ weiri_checkpoints_write(weiri_checkpoints *c, weiri_slice *slice)
     weiri_assert(sent == WEIR_OK);
 }
 
-static uint32_t
-row_crc(weiri_bytes key, weiri_bytes value)
+uint32_t
+weiri_checkpoint_row_crc(weiri_bytes key, weiri_bytes value)
 {
     return weiri_crc32c(weiri_crc32c(0, key.data, key.size), value.data, value.size);
 }
@@ -266,7 +253,7 @@ static int
 put_row(weiri_checkpoints *c, MDB_dbi table, weiri_bytes key, weiri_bytes value)
 {
     MDB_val k = { key.size, (void *)(uintptr_t)key.data };
-    uint32_t crc = row_crc(key, value);
+    uint32_t crc = weiri_checkpoint_row_crc(key, value);
 
     weiri_buffer_clear(&c->value);
     weiri_buffer_add_bytes(&c->value, value);
@@ -291,17 +278,16 @@ put_rows(weiri_checkpoints *c, const weiri_slice *slice)
     return code;
 }
 
-/* The identity of a position: the checksum of the batch that holds the record before it. */
-static weir_status
-position_crc(weiri_checkpoints *c, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_crc)
+weir_status
+weiri_checkpoint_position_crc(weiri_checkpoints *c, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_crc)
 {
     weir_error err;
 
     return weiri_log_checksum(c->log, topic, partition, offset, ret_crc, &err);
 }
 
-static uint64_t
-meta_checksum(const weiri_checkpoint_meta *meta)
+uint64_t
+weiri_checkpoint_meta_checksum(const weiri_checkpoint_meta *meta)
 {
     return weiri_hash64(0, meta, offsetof(weiri_checkpoint_meta, checksum));
 }
@@ -311,10 +297,10 @@ put_meta(weiri_checkpoints *c, weiri_slice *slice)
 {
     weiri_checkpoint_meta *meta = &slice->meta;
 
-    if (position_crc(c, WEIRI_TOPIC_EVENTS, slice->partition, meta->end_event, &meta->crc_event) != WEIR_OK ||
-        position_crc(c, WEIRI_TOPIC_OUTCOMES, slice->partition, meta->end_outcome, &meta->crc_outcome) != WEIR_OK)
+    if (weiri_checkpoint_position_crc(c, WEIRI_TOPIC_EVENTS, slice->partition, meta->end_event, &meta->crc_event) != WEIR_OK ||
+        weiri_checkpoint_position_crc(c, WEIRI_TOPIC_OUTCOMES, slice->partition, meta->end_outcome, &meta->crc_outcome) != WEIR_OK)
         return EIO;
-    meta->checksum = meta_checksum(meta);
+    meta->checksum = weiri_checkpoint_meta_checksum(meta);
     return put_row(c, c->tables[slice->partition], weiri_bytes_of("M"), (weiri_bytes){ meta, sizeof *meta });
 }
 
@@ -341,6 +327,12 @@ write_slice(weiri_checkpoints *c, weiri_slice *slice)
     if (code != 0)
         abandon(c);
     return code;
+}
+
+void
+weiri_checkpoints_write_here(weiri_checkpoints *c, weiri_slice *slice)
+{
+    slice->failed = write_slice(c, slice) != 0;
 }
 
 bool
@@ -395,81 +387,4 @@ uint64_t
 weiri_checkpoints_fingerprint(const weiri_checkpoints *c)
 {
     return c->fingerprint;
-}
-
-/* ---- loading -------------------------------------------------------------------------------------------- */
-
-/* A row as it was put, without its checksum; false: damaged. */
-static bool
-row_intact(const MDB_val *k, const MDB_val *v, weiri_bytes *ret_key, weiri_bytes *ret_value)
-{
-    uint32_t crc;
-
-    if (v->mv_size < sizeof crc)
-        return false;
-    *ret_key = (weiri_bytes){ k->mv_data, k->mv_size };
-    *ret_value = (weiri_bytes){ v->mv_data, v->mv_size - sizeof crc };
-    memcpy(&crc, (const uint8_t *)v->mv_data + ret_value->size, sizeof crc);
-    return crc == row_crc(*ret_key, *ret_value);
-}
-
-static bool
-position_fits(weiri_checkpoints *c, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t crc)
-{
-    uint32_t now;
-
-    return position_crc(c, topic, partition, offset, &now) == WEIR_OK && now == crc; /* an offset beyond the end has none */
-}
-
-static bool
-meta_fits(weiri_checkpoints *c, const weiri_checkpoint_meta *meta, uint32_t partition, uint32_t window)
-{
-    return meta->checksum == meta_checksum(meta) && meta->format == WEIRI_CHECKPOINT_FORMAT && meta->partition == partition &&
-           meta->partitions == c->partitions && meta->window == window && meta->log_id == weiri_log_identity_of(c->log)->id &&
-           meta->fingerprint == c->fingerprint && position_fits(c, WEIRI_TOPIC_EVENTS, partition, meta->end_event, meta->crc_event) &&
-           position_fits(c, WEIRI_TOPIC_OUTCOMES, partition, meta->end_outcome, meta->crc_outcome);
-}
-
-static bool
-read_meta(weiri_checkpoints *c, MDB_txn *txn, uint32_t partition, uint32_t window, weiri_checkpoint_meta *ret_meta)
-{
-    char name[] = "M";
-    MDB_val k = { 1, name }, v;
-    weiri_bytes key, value;
-
-    if (mdb_get(txn, c->tables[partition], &k, &v) != 0 || !row_intact(&k, &v, &key, &value) || value.size != sizeof *ret_meta)
-        return false;
-    memcpy(ret_meta, value.data, sizeof *ret_meta);
-    return meta_fits(c, ret_meta, partition, window);
-}
-
-static bool
-load_rows(weiri_checkpoints *c, MDB_txn *txn, uint32_t partition, weiri_checkpoint_row_fn *row, void *user)
-{
-    MDB_cursor *cursor;
-    MDB_val k, v;
-    int code = mdb_cursor_open(txn, c->tables[partition], &cursor);
-    bool fine = code == 0;
-
-    if (!fine)
-        return false;
-    while (fine && (code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-        weiri_bytes key, value;
-        fine = row_intact(&k, &v, &key, &value) && (weiri_bytes_are(key, "M") || row(user, key, value) == WEIR_OK);
-    }
-    mdb_cursor_close(cursor);
-    return fine && code == MDB_NOTFOUND;
-}
-
-void
-weiri_checkpoints_load(weiri_checkpoints *c, uint32_t partition, uint32_t window, weiri_checkpoint_row_fn *row, void *user,
-    weiri_checkpoint_meta *ret_meta, bool *ret_found)
-{
-    MDB_txn *txn;
-
-    *ret_found = false;
-    if (mdb_txn_begin(c->env, NULL, MDB_RDONLY, &txn) != 0)
-        return;
-    *ret_found = read_meta(c, txn, partition, window, ret_meta) && load_rows(c, txn, partition, row, user);
-    mdb_txn_abort(txn);
 }

@@ -62,9 +62,12 @@ typedef struct weiri_lane_checkpoint {
     uint64_t after;
     struct weiri_state_entry **list; /* dirty when it began */
     size_t n, at;
-    uint64_t since;    /* events staged since the last one began */
-    uint64_t commands; /* next_command when the last one began */
-    bool clear;        /* the next one starts from nothing */
+    uint32_t number;                       /* of the last one begun since the start */
+    uint64_t since;                        /* events staged since the last one began */
+    uint64_t commands;                     /* next_command when the last one began */
+    uint64_t loaded_event, loaded_outcome; /* the end positions of the one that was loaded: states may be that new */
+    bool clear;                            /* the next one starts from nothing */
+    int64_t again_us;                      /* not 0: the last one failed; for room alone, none before then */
 } weiri_lane_checkpoint;
 
 /* Opens DIR/checkpoint; what is damaged, or no environment, is deleted and made anew. Errors: IO. */
@@ -81,6 +84,20 @@ uint64_t weiri_checkpoints_fingerprint(const weiri_checkpoints *checkpoints);
 bool weiri_checkpoints_claim(weiri_checkpoints *checkpoints, uint32_t partition, weiri_signal *wake);
 void weiri_checkpoints_release(weiri_checkpoints *checkpoints, uint32_t partition);
 void weiri_checkpoints_write(weiri_checkpoints *checkpoints, weiri_slice *slice);
+/* The same by the calling thread, which has the claim: all slices of a checkpoint, before weiri_checkpoints_start. */
+void weiri_checkpoints_write_here(weiri_checkpoints *checkpoints, weiri_slice *slice);
+
+/* Looks rows up in a partition's newest checkpoint, which must be one that this process has loaded or written. Thread: one. */
+typedef struct weiri_checkpoint_finder {
+    void *txn; /* LMDB's; NULL: none yet */
+    bool active;
+} weiri_checkpoint_finder; /* zero-initialise */
+/* The value is borrowed until rest. Errors: NOT_FOUND, CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_checkpoints_find(
+    weiri_checkpoints *checkpoints, weiri_checkpoint_finder *finder, uint32_t partition, weiri_bytes key, weiri_bytes *ret_value);
+/* Lets go of what was read, so that the file's pages can be used again; the next find sees the newest checkpoint. */
+void weiri_checkpoint_finder_rest(weiri_checkpoint_finder *finder);
+void weiri_checkpoint_finder_fini(weiri_checkpoint_finder *finder);
 
 /* Loads a partition's rows, if there is a checkpoint that fits this log, module and window: *ret_found. `row` is called for each row
  * but M; what it returns, if not OK, ends the loading as not found (then what it was given so far is worth nothing). Thread: any. */

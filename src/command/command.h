@@ -22,7 +22,12 @@ typedef struct weiri_commands_config {
     size_t queue_bytes;         /* of one lane; 0: 64 MiB */
     uint32_t window;            /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
     uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
+    uint64_t states_bytes;      /* of states in memory, of all partitions together, each an equal share; 0: 1 GiB */
     uint32_t checkpoint_slice;  /* bytes of states packed between two batches; 0: 256 KiB */
+    /* Of a shared log alone (log/shared.h); on any other a process is both. */
+    bool no_lanes;      /* this process asks for no partitions */
+    bool no_front;      /* it sends no commands: submit answers INVALID */
+    int64_t outcome_ms; /* a command without an outcome after so long is answered TIMEOUT; 0: 30,000 */
 } weiri_commands_config;
 
 typedef enum weiri_answer_kind {
@@ -37,7 +42,9 @@ typedef enum weiri_answer_kind {
 /* What a lane answers. Borrowed for the call of its done function. */
 typedef struct weiri_answer {
     weiri_answer_kind kind;
-    weir_status status; /* OK, REJECTED, CONFLICT, TIMEOUT (unknown: the log failed), NOT_FOUND, BUSY (too many sources) */
+    weir_status status; /* OK, REJECTED, CONFLICT, TIMEOUT (unknown: the log failed, or on a shared one no outcome came in time),
+                             NOT_FOUND, BUSY (too many sources; on a shared log: not stored); of a question: FENCED (the partition is
+                             served here no more) */
     bool repeated;
     uint32_t partition;
     uint64_t source;  /* of the command that was decided: for a repeat, the original's (if it is known) */
@@ -70,22 +77,35 @@ typedef struct weiri_submit {
     void *user;
 } weiri_submit;
 
-/* Recovers every lane (newest checkpoint, then the tail of the log) without starting anything.
+/* Recovers every lane (newest checkpoint, then the tail of the log) without starting anything. On a shared log a lane is recovered
+ * whenever its partition has come to this process.
  * Owns: gives *ret_commands, for weiri_commands_close. Errors: INVALID (an event type in the log that this module does not
  * know: names it), CORRUPT, IO. */
 WEIR_MUST_USE weir_status weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_commands, weir_error *err);
 WEIR_MUST_USE weir_status weiri_commands_start(weiri_commands *commands, weir_error *err);
-/* Refuses new requests, answers those it has, writes checkpoints, stops its threads. Later: close. */
+/* Refuses new requests, answers those it has (on a shared log: waits a little for their outcomes, then gives its partitions back),
+ * writes checkpoints, stops its threads. Later: close. */
 void weiri_commands_stop(weiri_commands *commands);
 void weiri_commands_close(weiri_commands *commands); /* NULL is fine; stops first if need be */
 
 /* Errors: INVALID (key, id, sizes, sequence), BUSY (queue full, disk reserve), CLOSED, IO (the log has failed). On error `done` is never called. Thread: any. */
 WEIR_MUST_USE weir_status weiri_commands_submit(weiri_commands *commands, const weiri_submit *submit, weir_error *err);
-/* Asks a lane for an aggregate's durable state, or for the outcome of (aggregate, key, id). Errors: as submit. */
+/* Asks a lane for an aggregate's durable state, or for the outcome of (aggregate, key, id). Errors: as submit; FENCED (the partition
+ * is not served in this process). */
 WEIR_MUST_USE weir_status weiri_commands_ask_state(
     weiri_commands *commands, uint16_t aggregate, weiri_bytes key, weiri_answer_fn *done, void *user, weir_error *err);
 WEIR_MUST_USE weir_status weiri_commands_ask_outcome(
     weiri_commands *commands, uint16_t aggregate, weiri_bytes key, weiri_bytes id, weiri_answer_fn *done, void *user, weir_error *err);
+
+/* The outcome of (aggregate, key, id) as the log has it, for partitions that are not served in this process: read from its last `most`
+ * records of each topic. `done` is called before it returns OK. Errors: NOT_FOUND, BUSY (there is more to read), CORRUPT, IO. */
+typedef struct weiri_look_up {
+    uint32_t partition;
+    weiri_bytes aggregate, key, id;
+    uint64_t most;
+} weiri_look_up;
+WEIR_MUST_USE weir_status weiri_commands_look_up(
+    weiri_commands *commands, const weiri_look_up *what, weiri_answer_fn *done, void *user, weir_error *err);
 
 /* Asks a lane what is in quarantine there (quarantine.h). Errors: as submit. */
 WEIR_MUST_USE weir_status weiri_commands_ask_held(
@@ -107,16 +127,36 @@ WEIR_MUST_USE weir_status weiri_commands_release(weiri_commands *commands, const
 bool weiri_commands_source(
     weiri_commands *commands, uint32_t partition, weiri_bytes source, uint64_t *ret_last_sequence, uint64_t *ret_fingerprint);
 
+/* What a lane does. Not of a shared log: always SERVING. */
+typedef enum weiri_lane_life {
+    WEIRI_LANE_SERVING,
+    WEIRI_LANE_AWAY,       /* the partition is another process's, or nobody's yet */
+    WEIRI_LANE_CLAIMING,   /* it was given, and is being made ours alone */
+    WEIRI_LANE_RECOVERING, /* checkpoint and tail */
+    WEIRI_LANE_LEAVING,    /* finishing, or undoing what was decided and is not stored */
+    WEIRI_LANE_HALTED,     /* a person must look: the words say what is wrong */
+} weiri_lane_life;
+const char *weiri_lane_life_name(weiri_lane_life life); /* "serving" */
+/* err (NULL: nobody asks) is written for HALTED alone. Thread: any. */
+weiri_lane_life weiri_commands_lane(weiri_commands *commands, uint32_t partition, weir_error *err);
+
 typedef struct weiri_lane_metrics {
     uint64_t accepted, rejected, conflicts, repeated, malformed, quarantined, key_quarantined, released, events, batches;
     uint64_t queue_items, queue_bytes, queue_refused;
-    uint64_t aggregates, state_bytes;
+    uint64_t aggregates, aggregates_known; /* in memory; that have had an event */
+    uint64_t state_bytes, state_bytes_limit;
+    uint64_t states_evicted, states_loaded, states_unreadable;
+    uint64_t states_waits; /* times that the lane waited for a checkpoint, because nothing could be evicted */
     uint64_t window_entries;
     int64_t window_age_ms; /* lane time now minus that of the oldest entry */
-    uint64_t checkpoints, checkpoint_offset;
+    uint64_t checkpoints, checkpoints_failed, checkpoint_offset;
     uint64_t held, kept_out;   /* commands held in quarantine; aggregates that take none */
     uint64_t recovered_events; /* replayed at opening */
+    uint64_t reopened;         /* how often an append's result was not known, so that the lane had to begin anew */
 } weiri_lane_metrics;
 void weiri_commands_metrics(weiri_commands *commands, uint32_t partition, weiri_lane_metrics *ret_metrics);
+/* Commands sent into a shared log whose outcome has not come; at most WEIRI_WAITERS_MOST. Thread: any. */
+uint64_t weiri_commands_waiters(weiri_commands *commands);
+enum { WEIRI_WAITERS_MOST = 262144 };
 
 #endif

@@ -30,7 +30,9 @@ reported(weiri_append *append, weir_status status)
 static void
 init_recoverable(weiri_lane *lane)
 {
-    weiri_states_init(&lane->states, lane->commands->config.schema);
+    const weiri_commands_config *config = &lane->commands->config;
+
+    weiri_states_init(&lane->states, config->schema, config->states_bytes / lane->commands->partitions);
     weiri_window_init(&lane->window, lane->commands->config.window);
     weiri_sources_init(&lane->sources);
     weiri_sources_init(&lane->durable_sources);
@@ -67,15 +69,20 @@ weiri_lane_init(weiri_lane *lane, weiri_commands *commands, uint32_t partition, 
     }
     lane->checkpoint.slice.partition = partition;
     lane->checkpoint.slice.wake = wake;
+    weiri_lane_share_init(lane);
     init_recoverable(lane);
 }
 
 void
 weiri_lane_forget(weiri_lane *lane)
 {
+    weiri_lock_take(&lane->durable_lock);
     fini_recoverable(lane);
     init_recoverable(lane);
+    weiri_checkpoint_finder_rest(&lane->finder);
+    weiri_lock_give(&lane->durable_lock);
     lane->next_command = lane->next_event = lane->next_outcome = 0;
+    lane->checkpoint.loaded_event = lane->checkpoint.loaded_outcome = 0;
     lane->time_ms = 0;
 }
 
@@ -102,7 +109,9 @@ weiri_lane_fini(weiri_lane *lane)
     weiri_buffer_fini(&lane->taken);
     weiri_buffer_fini(&lane->checkpoint.slice.rows);
     weiri_release(lane->checkpoint.list);
+    weiri_checkpoint_finder_fini(&lane->finder);
     weiri_mailbox_fini(&lane->mailbox);
+    weiri_lane_share_fini(lane);
     weiri_lock_fini(&lane->done_lock);
     weiri_lock_fini(&lane->durable_lock);
 }
@@ -119,6 +128,7 @@ free_batch(weiri_lane *lane)
             weiri_staged_clear(&batch->append.topics[topic]);
         weiri_buffer_clear(&batch->texts);
         batch->count = 0;
+        batch->stored = 0;
         batch->n_moved = 0;
         batch->status = WEIR_OK;
         batch->append.base[WEIRI_TOPIC_COMMANDS] = lane->next_command;
@@ -140,12 +150,13 @@ full(const weiri_batch *batch)
     return batch->count == WEIRI_BATCH_COMMANDS || bytes >= WEIRI_APPEND_MOST;
 }
 
-/* Lane time of a batch is the world's at its first request: one look at the clock a batch. */
+/* Lane time of a batch is the world's at its first request: one look at the clock a batch. On a shared log each command brings its
+ * own. */
 static void
 begin_batch(weiri_lane *lane)
 {
     const weiri_world *world = lane->commands->config.world;
-    int64_t now_ms = world->time_ms(world);
+    int64_t now_ms = lane->share.on ? lane->time_ms : world->time_ms(world);
 
     if (now_ms > lane->time_ms)
         lane->time_ms = now_ms;
@@ -177,6 +188,8 @@ look_ahead(weiri_lane *lane)
 static void
 handle(weiri_lane *lane, const weiri_request *request)
 {
+    if (lane->share.on && !weiri_lane_share_admits(lane, request))
+        return;
     if (lane->filling->count == 0)
         begin_batch(lane);
     if (atomic_load_explicit(&lane->failed, memory_order_relaxed))
@@ -185,13 +198,35 @@ handle(weiri_lane *lane, const weiri_request *request)
         weiri_lane_handle(lane, request);
 }
 
+bool
+weiri_lane_has_room(weiri_lane *lane)
+{
+    weiri_states *states = &lane->states;
+
+    if (states->bytes <= states->limit || weiri_states_evict(states) || states->bytes <= states->limit)
+        return true;
+    return states->n_dirty + states->n_running == 0; /* then a checkpoint would not help either */
+}
+
+/* Once the log has failed states don't grow; and whoever stops is answered. */
+static bool
+may_go_on(weiri_lane *lane)
+{
+    if (lane->states.bytes <= lane->states.limit) /* the ordinary case, of every request */
+        return true;
+    bool waits = !weiri_lane_has_room(lane) && !atomic_load(&lane->failed) && !atomic_load(&lane->commands->stopping);
+    lane->counted.states_waits += waits && !lane->waiting;
+    lane->waiting = waits;
+    return !waits;
+}
+
 /* Requests are taken as long as a batch is in flight; without one, what has been taken once is enough. */
 static bool
 fill(weiri_lane *lane)
 {
     bool in_flight = atomic_load(&lane->in_flight), taken = false, moved = false;
 
-    while (!full(lane->filling)) {
+    while (!full(lane->filling) && may_go_on(lane)) {
         weiri_bytes item;
         if (lane->taken_at >= lane->taken.size) {
             weiri_buffer_clear(&lane->taken);
@@ -220,7 +255,10 @@ weiri_lane_publish(weiri_lane *lane)
     uint64_t words[WEIRI_METRICS];
 
     counted->aggregates = lane->states.count;
+    counted->aggregates_known = lane->states.known;
     counted->state_bytes = lane->states.bytes;
+    counted->state_bytes_limit = lane->states.limit;
+    counted->states_evicted = lane->states.evicted;
     counted->window_entries = lane->window.count;
     counted->held = lane->quarantine.count;
     counted->kept_out = lane->quarantine.aggregates;
@@ -232,22 +270,19 @@ weiri_lane_publish(weiri_lane *lane)
 
 /* The batch leaves: to the log if it has anything to store, else straight to the callback thread. Nothing is in flight, so
  * all that its answers rest on is durable already or in it. */
-static void
-hand_over(weiri_lane *lane)
+void
+weiri_lane_hand_over(weiri_lane *lane)
 {
     weiri_batch *batch = lane->filling;
     weiri_append *append = &batch->append;
     weiri_bytes piece = { &batch, sizeof batch };
-    uint32_t commands = append->topics[WEIRI_TOPIC_COMMANDS].count;
 
     lane->filling = NULL;
     lane->handed = batch->number;
     lane->counted.batches++;
     weiri_lane_publish(lane);
     atomic_store(&batch->busy, true);
-    if (commands > 0 && !atomic_load(&lane->failed)) {
-        append->first_source = append->base[WEIRI_TOPIC_COMMANDS];
-        append->last_source = append->first_source + commands - 1;
+    if (batch->stored > 0 && !atomic_load(&lane->failed)) {
         append->next_command = append->last_source + 1;
         atomic_store(&lane->in_flight, true);
         weiri_log_append(lane->commands->config.log, append);
@@ -262,26 +297,35 @@ hand_over(weiri_lane *lane)
 }
 
 bool
-weiri_lane_turn(weiri_lane *lane)
+weiri_lane_serve_turn(weiri_lane *lane)
 {
     bool moved = false;
 
-    if (atomic_load(&lane->failed) && !lane->closed) {
-        lane->closed = true;
-        weiri_mailbox_close(&lane->mailbox);
-    }
     if (lane->filling == NULL)
         lane->filling = free_batch(lane);
     if (lane->filling != NULL) {
         moved = fill(lane);
         if (lane->filling->count > 0 && !atomic_load(&lane->in_flight)) {
-            hand_over(lane);
+            weiri_lane_hand_over(lane);
             moved = true;
         }
     }
+    weiri_checkpoint_finder_rest(&lane->finder);
     if (lane->filling == NULL || lane->filling->count == 0)
         moved |= weiri_lane_checkpoint_step(lane);
     return moved;
+}
+
+bool
+weiri_lane_turn(weiri_lane *lane)
+{
+    if (lane->share.on)
+        return weiri_lane_share_turn(lane);
+    if (atomic_load(&lane->failed) && !lane->closed) {
+        lane->closed = true;
+        weiri_mailbox_close(&lane->mailbox);
+    }
+    return weiri_lane_serve_turn(lane);
 }
 
 bool
@@ -290,6 +334,8 @@ weiri_lane_finished(weiri_lane *lane)
     size_t items, bytes;
 
     weiri_mailbox_size(&lane->mailbox, &items, &bytes);
+    if (lane->share.on && weiri_lane_life_of(lane) != WEIRI_LANE_AWAY && weiri_lane_life_of(lane) != WEIRI_LANE_HALTED)
+        return false;
     return items == 0 && lane->taken_at >= lane->taken.size && (lane->filling == NULL || lane->filling->count == 0) &&
            !atomic_load(&lane->in_flight) && weiri_lane_checkpoint_idle(lane);
 }

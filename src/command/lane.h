@@ -14,9 +14,11 @@
 #include "command/command.h"
 #include "command/decision.h"
 #include "command/quarantine.h"
+#include "command/recall.h"
 #include "command/sources.h"
 #include "command/states.h"
 #include "command/window.h"
+#include "log/shared.h"
 #include "message/outcome.h"
 
 enum {
@@ -31,20 +33,27 @@ typedef enum weiri_request_kind {
     WEIRI_REQUEST_LOOKUP,
     WEIRI_REQUEST_HELD,
     WEIRI_REQUEST_RELEASE, /* a command of weir's own: its payload is the reason */
+    WEIRI_REQUEST_FLAWED,  /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
 } weiri_request_kind;
+
+#define WEIRI_NO_TYPE UINT16_MAX     /* of a FLAWED request: its aggregate isn't known */
+#define WEIRI_NO_PREVIOUS UINT64_MAX /* the sender of a sequence does not say what it follows */
 
 /* One item of a lane's mailbox: this, then key NUL id source headers payload. The sender's thread has done the hashing. */
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE, LOOKUP and RELEASE: of the aggregate */
+    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE and FLAWED: of the aggregate */
     bool discard;  /* RELEASE */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;
     weiri_id_hash id_hash;
     uint64_t expected_version, sequence, previous, fingerprint;
-    weiri_answer_fn *done;
+    weiri_answer_fn *done; /* NULL: nobody waits here */
     void *user;
+    uint64_t log_source; /* of a shared log: where the command stands in it ... */
+    int64_t log_time_ms; /* ... and since when */
+    uint32_t session;    /* the lane's when it came */
 } weiri_request;
 
 /* An answer in the making: it leaves with its batch. */
@@ -71,6 +80,7 @@ typedef struct weiri_lane weiri_lane;
 
 typedef struct weiri_batch {
     weiri_append append;
+    uint32_t stored; /* commands that the append answers */
     weiri_lane *lane;
     uint64_t number; /* of its handing over, from 1 */
     weiri_pending *pending;
@@ -82,6 +92,21 @@ typedef struct weiri_batch {
     _Atomic bool busy;  /* handed over, and not all answered yet: cleared by the callback thread */
 } weiri_batch;
 
+/* What a lane of a shared log has beside: lane_shared.c, intake.c. */
+typedef struct weiri_lane_share {
+    bool on;                              /* the log is shared */
+    _Atomic int life;                     /* weiri_lane_life; the lane's thread alone changes it */
+    bool claim_live;                      /* the last claim has not been released */
+    bool halting;                         /* claim_err is the reason */
+    _Atomic uint32_t session;             /* grows when serving ends: commands that came before are worth nothing then */
+    _Atomic bool given, revoked, claimed; /* said by the log's thread, taken by the lane's */
+    weiri_lock lock;                      /* guards the rest but intake */
+    weir_status claim_status;
+    weir_error claim_err, halt_err;
+    weiri_buffer intake, intake_headers; /* of the log's thread that brings commands */
+} weiri_lane_share;
+#define WEIRI_FENCED_WORDS "the partition is served by another process"
+
 enum { WEIRI_METRICS = sizeof(weiri_lane_metrics) / sizeof(uint64_t) };
 
 struct weiri_lane {
@@ -90,6 +115,7 @@ struct weiri_lane {
     weiri_signal *wake;     /* of its thread; shared with the other lanes there */
     weiri_mailbox mailbox;  /* any thread sends */
     weiri_mailbox *answers; /* batches (pointers) for the callback thread */
+    weiri_lane_share share;
 
     weiri_buffer taken; /* requests taken out of the mailbox ... */
     size_t taken_at;    /* ... up to here handled */
@@ -122,6 +148,8 @@ struct weiri_lane {
     weiri_buffer headers;
 
     weiri_lane_checkpoint checkpoint;
+    weiri_checkpoint_finder finder; /* of states that were evicted */
+    bool waiting;                   /* for a checkpoint, so that states can be evicted */
 
     weiri_lane_metrics counted;
     _Atomic uint64_t shown[WEIRI_METRICS]; /* a copy of counted, for any thread */
@@ -132,11 +160,8 @@ struct weiri_lane {
 typedef struct weiri_answerer {
     weiri_commands *commands;
     weiri_buffer items; /* batches taken: pointers */
-    weiri_chunk chunk;
-    weiri_topic topic; /* of the chunk, with the next two */
-    uint32_t partition;
-    uint64_t passed;            /* the iterator is behind this offset; WEIRI_NO_OFFSET: the chunk is empty */
-    char code[64], words[1024]; /* of a recalled rejection, or of the log's failure */
+    weiri_recall recall;
+    char words[1024]; /* of the log's failure */
 } weiri_answerer;
 
 struct weiri_commands {
@@ -152,7 +177,11 @@ struct weiri_commands {
     weiri_answerer answerer;
     weiri_checkpoints *checkpoints;
     weiri_attempts *attempts;
-    _Atomic bool stopping, answers_end; /* set once, by stop */
+    struct weiri_front *front; /* NULL: the log is not shared, or this process sends no commands */
+    bool joined;               /* the log has been asked for partitions */
+    _Atomic bool leaving;      /* partitions are to be given back: a lane can't be recovered here */
+    weiri_thread leaver;
+    _Atomic bool refusing, stopping, answers_end; /* set once, by stop */
     bool started, stopped;
 };
 
@@ -168,6 +197,30 @@ bool weiri_lane_finished(weiri_lane *lane);
 
 enum { WEIRI_SCOPE_MOST = 255 + 1 + WEIRI_ID_MOST };
 
+/* ---- lane_shared.c: a lane that comes and goes */
+void weiri_lane_share_init(weiri_lane *lane);
+void weiri_lane_share_fini(weiri_lane *lane);
+bool weiri_lane_share_turn(weiri_lane *lane);
+/* A request about to be handled. False: it came before the lane began anew, or is answered already. Moves lane time. */
+bool weiri_lane_share_admits(weiri_lane *lane, const weiri_request *request);
+/* While recovering: the partition has been taken away meanwhile. */
+bool weiri_lane_share_lost(const weiri_lane *lane);
+static inline weiri_lane_life
+weiri_lane_life_of(const weiri_lane *lane)
+{
+    return (weiri_lane_life)atomic_load_explicit(&lane->share.life, memory_order_relaxed);
+}
+/* Serves for one turn, whatever log it is. */
+bool weiri_lane_serve_turn(weiri_lane *lane);
+/* The batch being filled leaves. */
+void weiri_lane_hand_over(weiri_lane *lane);
+
+/* ---- intake.c: commands out of a shared log. All are members of weiri_log_lanes; user: the weiri_commands. */
+void weiri_intake_given(void *user, uint32_t partition);
+void weiri_intake_revoked(void *user, uint32_t partition);
+void weiri_intake_claimed(void *user, uint32_t partition, weir_status status, const weir_error *err);
+bool weiri_intake_command(void *user, uint32_t partition, const weiri_record *record, const weiri_flaw *flaw);
+
 /* ---- lane_decide.c: one request, into lane->filling */
 void weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); /* once the log has failed */
@@ -181,13 +234,23 @@ WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry 
 
 /* ---- lane_recover.c */
 WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);
-/* A weiri_checkpoint_row_fn whose user is the lane: puts a row of its checkpoint into its memory. Errors: CORRUPT. */
+
+/* ---- lane_load.c: rows of the lane's checkpoint into its memory */
+/* A weiri_checkpoint_row_fn whose user is the lane. States beyond the limit of memory are left where they are. Errors: CORRUPT. */
 WEIR_MUST_USE weir_status weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value);
+/* The aggregate, from memory or, if it was evicted, from the checkpoint. *ret_entry NULL: it has had no event.
+ * Errors: CORRUPT, IO (the row can't be read). */
+WEIR_MUST_USE weir_status weiri_lane_find(
+    weiri_lane *lane, uint64_t hash, uint16_t aggregate, weiri_bytes key, weiri_state_entry **ret_entry);
 
 /* ---- lane_checkpoint.c */
 /* One step of a checkpoint, if one is due or under way: at a moment when nothing is staged in lane->filling. True: it moved. */
 bool weiri_lane_checkpoint_step(weiri_lane *lane);
 bool weiri_lane_checkpoint_idle(const weiri_lane *lane);
+/* A whole one, by the calling thread, in recovery: at a moment between two commands. False: it could not be written. */
+bool weiri_lane_checkpoint_now(weiri_lane *lane);
+/* False: memory is at its limit, and only a checkpoint can make room. Between two requests. */
+bool weiri_lane_has_room(weiri_lane *lane);
 
 /* ---- answers.c: the callback thread */
 /* One turn: answers the batches that wait. True: there were some. */

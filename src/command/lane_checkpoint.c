@@ -10,11 +10,11 @@
 static void
 add_state_row(weiri_buffer *rows, const weiri_state_entry *entry)
 {
-    uint8_t key[3 + UINT8_MAX] = { 'S', (uint8_t)(entry->aggregate >> 8), (uint8_t)entry->aggregate };
+    uint8_t key[WEIRI_STATE_KEY_MOST];
     const weiri_state_row row = { entry->version, entry->last_source, entry->last_offset, entry->last_index, 0 };
 
-    memcpy(key + 3, entry->key, entry->key_size);
-    size_t begun = weiri_checkpoint_row_begin(rows, (weiri_bytes){ key, (size_t)3 + entry->key_size });
+    size_t key_size = weiri_state_row_key(entry->aggregate, (weiri_bytes){ entry->key, entry->key_size }, key);
+    size_t begun = weiri_checkpoint_row_begin(rows, (weiri_bytes){ key, key_size });
     weiri_buffer_add(rows, &row, sizeof row);
     size_t size = protobuf_c_message_get_packed_size(entry->state);
     (void)protobuf_c_message_pack(entry->state, weiri_buffer_extend(rows, size));
@@ -49,6 +49,17 @@ add_source_rows(weiri_buffer *rows, const weiri_sources *sources)
     }
 }
 
+/* Memory is short, and half of what is there could not go. */
+static bool
+due_for_room(const weiri_lane *lane)
+{
+    const weiri_states *states = &lane->states;
+    const weiri_world *world = lane->commands->config.world;
+
+    return states->bytes > states->limit - states->limit / 4 && states->n_dirty > 0 && states->n_dirty >= states->count / 2 &&
+           (lane->checkpoint.again_us == 0 || world->monotonic_us(world) >= lane->checkpoint.again_us);
+}
+
 /* One row, always there, so that what is released leaves nothing behind. */
 static void
 add_held_row(weiri_buffer *rows, const weiri_quarantine *quarantine)
@@ -66,8 +77,9 @@ due(const weiri_lane *lane)
 
     if (atomic_load(&lane->failed))
         return false;
-    return checkpoint->since >= lane->commands->config.checkpoint_events ||
-           (atomic_load(&lane->commands->stopping) && checkpoint->commands != lane->next_command);
+    if (atomic_load(&lane->commands->stopping))
+        return checkpoint->commands != lane->next_command;
+    return checkpoint->since >= lane->commands->config.checkpoint_events || due_for_room(lane);
 }
 
 static void
@@ -94,7 +106,7 @@ begin(weiri_lane *lane)
         .window_entries = lane->window.count,
         .sources = (uint32_t)lane->sources.count,
         .held = lane->quarantine.count,
-        .states = states->count };
+        .states = states->known };
     weiri_buffer_clear(&slice->rows);
     add_window_rows(&slice->rows, &lane->window);
     add_source_rows(&slice->rows, &lane->sources);
@@ -104,8 +116,16 @@ begin(weiri_lane *lane)
     checkpoint->at = 0;
     states->dirty = NULL;
     states->n_dirty = states->dirty_room = 0;
+    states->n_running = checkpoint->n;
+    checkpoint->number++;
     checkpoint->since = 0;
     checkpoint->commands = lane->next_command;
+}
+
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 static void
@@ -118,11 +138,12 @@ pack(weiri_lane *lane)
     while (checkpoint->at < checkpoint->n && slice->rows.size < most) {
         weiri_state_entry *entry = checkpoint->list[checkpoint->at++];
         entry->dirty = false;
+        entry->packed_in = checkpoint->number;
         add_state_row(&slice->rows, entry);
     }
     slice->last = checkpoint->at == checkpoint->n;
-    slice->meta.end_event = lane->next_event;
-    slice->meta.end_outcome = lane->next_outcome;
+    slice->meta.end_event = later(lane->next_event, checkpoint->loaded_event);
+    slice->meta.end_outcome = later(lane->next_outcome, checkpoint->loaded_outcome);
     checkpoint->after = lane->handed;
     checkpoint->phase = WEIRI_CHECKPOINT_AWAIT;
 }
@@ -130,22 +151,55 @@ pack(weiri_lane *lane)
 static void
 end(weiri_lane *lane, bool failed)
 {
+    enum { AGAIN_US = 1000000 };
     weiri_lane_checkpoint *checkpoint = &lane->checkpoint;
+    const weiri_world *world = lane->commands->config.world;
 
+    if (failed) {
+        weiri_states_put_back(&lane->states, checkpoint->list, checkpoint->n, checkpoint->at);
+        checkpoint->again_us = world->monotonic_us(world) + AGAIN_US;
+        lane->counted.checkpoints_failed++;
+    } else {
+        lane->states.committed = checkpoint->number;
+        checkpoint->clear = false;
+        checkpoint->again_us = 0;
+        lane->counted.checkpoints++;
+        lane->counted.checkpoint_offset = checkpoint->slice.meta.from_event;
+    }
+    lane->states.n_running = 0;
     weiri_release(checkpoint->list);
     checkpoint->list = NULL;
     checkpoint->n = checkpoint->at = 0;
     weiri_buffer_fini(&checkpoint->slice.rows);
     checkpoint->phase = WEIRI_CHECKPOINT_IDLE;
-    if (failed)
-        weiri_states_mark_all(&lane->states); /* which rows the old one has is not known any more */
-    else {
-        checkpoint->clear = false;
-        lane->counted.checkpoints++;
-        lane->counted.checkpoint_offset = checkpoint->slice.meta.from_event;
-    }
     weiri_checkpoints_release(lane->commands->checkpoints, lane->partition);
     weiri_lane_publish(lane);
+}
+
+bool
+weiri_lane_checkpoint_now(weiri_lane *lane)
+{
+    weiri_checkpoints *checkpoints = lane->commands->checkpoints;
+    weiri_slice *slice = &lane->checkpoint.slice;
+
+    for (;;) {
+        uint64_t seen = weiri_signal_count(lane->wake);
+        if (weiri_checkpoints_claim(checkpoints, lane->partition, lane->wake))
+            break;
+        (void)weiri_signal_wait(lane->wake, seen, -1);
+    }
+    begin(lane);
+    for (;;) {
+        pack(lane);
+        weiri_checkpoints_write_here(checkpoints, slice);
+        if (slice->failed || slice->last)
+            break;
+        slice->first = false;
+        weiri_buffer_clear(&slice->rows);
+    }
+    bool failed = slice->failed;
+    end(lane, failed);
+    return !failed;
 }
 
 bool

@@ -6,7 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
+/* A look-up tells the version of what is held alone; what can't be read may be of no aggregate. */
+static bool
+needs_state(const weiri_lane *lane, const weiri_request *request)
+{
+    return request->kind != WEIRI_REQUEST_HELD && request->type != WEIRI_NO_TYPE &&
+           (request->kind != WEIRI_REQUEST_LOOKUP || lane->quarantine.count > 0);
+}
+
+/* False: its aggregate was evicted, and can't be read now. */
+static bool
 subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
 {
     const char *at = (const char *)(request + 1);
@@ -28,10 +37,27 @@ subject_read(weiri_lane *lane, const weiri_request *request, weiri_subject *s)
         s->type = weiri_schema_type(lane->commands->config.schema, request->type);
         s->aggregate = s->type->aggregate;
     }
-    s->entry = weiri_states_find(&lane->states, request->aggregate_hash, s->aggregate, s->key);
-    s->version = s->entry == NULL ? 0 : s->entry->version;
     s->known = NULL;
     s->at = WEIRI_NO_OFFSET;
+    s->entry = NULL;
+    if (needs_state(lane, request) && weiri_lane_find(lane, request->aggregate_hash, s->aggregate, s->key, &s->entry) != WEIR_OK)
+        return false;
+    s->version = s->entry == NULL ? 0 : s->entry->version;
+    return true;
+}
+
+/* A refusal: nothing is stored. On a shared log, where the command can't be sent back, the lane begins anew, and replays if it must. */
+static void
+refuse_unreadable(weiri_lane *lane, const weiri_subject *s)
+{
+    lane->counted.states_unreadable++;
+    if (lane->share.on) {
+        atomic_store(&lane->failed, true);
+        weiri_lane_handle_unknown(lane, s->request);
+        return;
+    }
+    weiri_lane_answer_words(lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "not-ready",
+        "the state of this aggregate can't be read from the checkpoint; a restart replays it from the log");
 }
 
 static void
@@ -46,16 +72,13 @@ reject(weiri_lane *lane, weiri_subject *s, const char *code, const char *text, b
 /* ---- has it been decided before? ------------------------------------------------------------------------ */
 
 static void
-refuse_gap(weiri_lane *lane, const weiri_subject *s, uint64_t last)
+refuse_gap(weiri_lane *lane, weiri_subject *s, uint64_t last)
 {
     char text[160];
-    weiri_pending *pending = weiri_lane_answer(lane, s->request, WEIR_CONFLICT);
 
     (void)snprintf(text, sizeof text, "the source is at %llu in this partition; the command says that it follows %llu",
         (unsigned long long)last, (unsigned long long)s->request->previous);
-    pending->version = s->version;
-    pending->last_sequence = last;
-    weiri_lane_answer_words(lane, pending, "gap", text);
+    weiri_lane_refuse(lane, s, WEIR_CONFLICT, WEIRI_CODE_GAP, text, &last)->last_sequence = last;
 }
 
 /* True: by its source it is a repeat, a gap or a misuse, and is answered. */
@@ -68,8 +91,7 @@ settled_by_source(weiri_lane *lane, weiri_subject *s)
                                                          : weiri_quarantine_of_source(&lane->quarantine, s->source, s->request->sequence);
 
     if (s->known == NULL && lane->sources.count == WEIRI_SOURCES_MOST) {
-        weiri_lane_answer_words(
-            lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "too-many-sources", "this partition knows 65,536 sources");
+        (void)weiri_lane_refuse(lane, s, WEIR_BUSY, WEIRI_CODE_TOO_MANY_SOURCES, "this partition knows 65,536 sources", NULL);
     } else if (s->known != NULL && s->known->fingerprint != s->request->fingerprint) {
         reject(lane, s, "source-reused", "this source was seen with other content under the same name", false);
     } else if (held != NULL) {
@@ -80,7 +102,7 @@ settled_by_source(weiri_lane *lane, weiri_subject *s)
         const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = WEIRI_NO_OFFSET };
         weiri_lane_end(lane, s, &end)->source = WEIRI_NO_OFFSET;
         lane->counted.repeated++;
-    } else if (s->request->previous != last) {
+    } else if (s->request->previous != last && s->request->previous != WEIRI_NO_PREVIOUS) {
         refuse_gap(lane, s, last);
     } else
         return false;
@@ -111,7 +133,7 @@ settled_by_id(weiri_lane *lane, weiri_subject *s)
         reject(lane, s, "id-reused", "this id was used for another command of the same aggregate", false);
         return true;
     }
-    const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .original = found->source };
+    const weiri_ending end = { WEIRI_OUTCOME_REPEATED, WEIR_OK, "", "", .repeats = true, .first = found };
     answer_as_then(weiri_lane_end(lane, s, &end), found);
     lane->counted.repeated++;
     return true;
@@ -169,6 +191,18 @@ identity_of(const weiri_subject *s)
     }
     uint64_t hash = weiri_hash64(1, words, sizeof words);
     return hash == 0 ? 1 : hash;
+}
+
+/* What the log brought and no rule can see: "malformed" as one that can't be unpacked, or "wrong-partition". */
+static void
+handle_flawed(weiri_lane *lane, weiri_subject *s)
+{
+    const char *code = s->payload.data, *text = code + strlen(code) + 1;
+
+    if (s->source.size > 0 && settled_by_source(lane, s))
+        return;
+    reject(lane, s, code, text, s->source.size > 0);
+    lane->counted.malformed++;
 }
 
 static void
@@ -240,7 +274,10 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
 {
     weiri_subject s;
 
-    subject_read(lane, request, &s);
+    if (!subject_read(lane, request, &s)) {
+        refuse_unreadable(lane, &s);
+        return;
+    }
     switch ((weiri_request_kind)request->kind) {
     case WEIRI_REQUEST_COMMAND:
         handle_command(lane, &s);
@@ -256,6 +293,9 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
         break;
     case WEIRI_REQUEST_RELEASE:
         weiri_lane_release(lane, &s);
+        break;
+    case WEIRI_REQUEST_FLAWED:
+        handle_flawed(lane, &s);
         break;
     }
 }

@@ -17,6 +17,7 @@ weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *
         return status;
     if (newest->evolve != NULL)
         newest->evolve(entry->state, message);
+    weiri_states_grew(&lane->states, entry, payload.size);
     if (upcast)
         protobuf_c_message_free_unpacked(message, NULL);
     return WEIR_OK;

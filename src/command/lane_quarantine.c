@@ -7,10 +7,10 @@
 
 /* Nothing is stored: a source stays where it is, a sender may come again. */
 static void
-refuse_full(weiri_lane *lane, const weiri_subject *s)
+refuse_full(weiri_lane *lane, weiri_subject *s)
 {
-    weiri_lane_answer_words(lane, weiri_lane_answer(lane, s->request, WEIR_BUSY), "quarantine-full",
-        "this partition holds 16,384 commands in quarantine: release or discard some first");
+    (void)weiri_lane_refuse(lane, s, WEIR_BUSY, WEIRI_CODE_QUARANTINE_FULL,
+        "this partition holds 16,384 commands in quarantine: release or discard some first", NULL);
 }
 
 static void
@@ -94,7 +94,7 @@ weiri_lane_release(weiri_lane *lane, weiri_subject *s)
     if (cause != NULL && !discard)
         weiri_attempts_forget(lane->attempts, cause->row.attempt);
     if (weiri_quarantine_release(&lane->quarantine, hash, s->aggregate, s->key, discard) == 0) {
-        (void)weiri_lane_answer(lane, s->request, WEIR_NOT_FOUND);
+        (void)weiri_lane_refuse(lane, s, WEIR_NOT_FOUND, WEIRI_CODE_NOT_HELD, "the aggregate is not in quarantine", NULL);
         return;
     }
     char reason[WEIRI_REASON_MOST + 1];

@@ -5,88 +5,10 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "command/lane.h"
-#include "command/lane_rows.h"
 #include <inttypes.h>
 #include <string.h>
 
 /* ---- the checkpoint ------------------------------------------------------------------------------------- */
-
-static weir_status
-load_state(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
-{
-    const weiri_schema *schema = lane->commands->config.schema;
-    const uint8_t *at = key.data;
-    weiri_state_row row;
-
-    if (key.size < 4 || key.size > 3 + UINT8_MAX || value.size < sizeof row)
-        return WEIR_CORRUPT;
-    uint16_t aggregate = (uint16_t)(at[1] << 8 | at[2]);
-    if (aggregate >= weiri_schema_aggregates(schema))
-        return WEIR_CORRUPT;
-    memcpy(&row, value.data, sizeof row);
-    ProtobufCMessage *state = protobuf_c_message_unpack(
-        weiri_schema_state(schema, aggregate)->descriptor, NULL, value.size - sizeof row, (const uint8_t *)value.data + sizeof row);
-    if (state == NULL)
-        return WEIR_CORRUPT;
-    weiri_bytes name = { at + 3, key.size - 3 };
-    weiri_state_entry *entry = weiri_states_add(&lane->states, weiri_states_hash(aggregate, name), aggregate, name, state);
-    entry->version = row.version;
-    entry->last_source = row.last_source;
-    entry->last_offset = row.last_offset;
-    entry->last_index = row.last_index;
-    return WEIR_OK;
-}
-
-static weir_status
-load_window(weiri_lane *lane, weiri_bytes value)
-{
-    size_t n = value.size / sizeof(weiri_window_entry);
-
-    if (value.size % sizeof(weiri_window_entry) != 0 || lane->window.count + n > lane->window.most)
-        return WEIR_CORRUPT;
-    for (size_t i = 0; i < n; i++) {
-        weiri_window_entry entry;
-        memcpy(&entry, (const uint8_t *)value.data + i * sizeof entry, sizeof entry);
-        weiri_window_add(&lane->window, &entry);
-    }
-    return WEIR_OK;
-}
-
-static weir_status
-load_source(weiri_lane *lane, weiri_bytes name, weiri_bytes value)
-{
-    weiri_source_row row;
-
-    if (name.size > WEIRI_SOURCE_NAME_MOST || value.size != sizeof row)
-        return WEIR_CORRUPT;
-    memcpy(&row, value.data, sizeof row);
-    weiri_sources_add(&lane->sources, name, row.fingerprint)->last = row.last;
-    return WEIR_OK;
-}
-
-static weir_status
-load_quarantine(weiri_lane *lane, weiri_bytes value)
-{
-    return weiri_quarantine_read(&lane->quarantine, weiri_schema_aggregates(lane->commands->config.schema), value);
-}
-
-weir_status
-weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
-{
-    const uint8_t *at = key.data;
-
-    switch (at[0]) {
-    case 'S':
-        return load_state(lane, key, value);
-    case 'W':
-        return load_window(lane, value);
-    case 'N':
-        return load_source(lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
-    case 'Q':
-        return load_quarantine(lane, value);
-    }
-    return WEIR_CORRUPT;
-}
 
 /* True: loaded, and the lane stands where *ret_meta says. */
 static bool
@@ -95,13 +17,15 @@ load_checkpoint(weiri_lane *lane, weiri_checkpoint_meta *ret_meta)
     bool found;
 
     weiri_checkpoints_load(lane->commands->checkpoints, lane->partition, lane->window.most, weiri_lane_load_row, lane, ret_meta, &found);
-    if (!found || lane->states.count != ret_meta->states || lane->window.count != ret_meta->window_entries ||
+    if (!found || lane->states.known != ret_meta->states || lane->window.count != ret_meta->window_entries ||
         lane->sources.count != ret_meta->sources || lane->quarantine.count != ret_meta->held)
         return false;
     lane->next_command = ret_meta->next_command;
     lane->next_event = ret_meta->from_event;
     lane->next_outcome = ret_meta->from_outcome;
     lane->time_ms = ret_meta->time_ms;
+    lane->checkpoint.loaded_event = ret_meta->end_event;
+    lane->checkpoint.loaded_outcome = ret_meta->end_outcome;
     return true;
 }
 
@@ -138,6 +62,8 @@ tail_next(tail *t, weir_error *err)
         }
         if (t->next >= t->end)
             return WEIR_OK;
+        if (weiri_lane_share_lost(t->lane))
+            return weiri_error_set(err, WEIR_CLOSED, "partition %u was given to another process", t->lane->partition);
         status = weiri_log_read(log, t->topic, t->lane->partition, t->next, &t->chunk, err);
         if (status != WEIR_OK)
             return status;
@@ -181,6 +107,15 @@ aggregate_of(replay *r, const tail *t, uint16_t *ret_aggregate, weir_error *err)
     return WEIR_OK;
 }
 
+static bool
+remembered(const weiri_record *record)
+{
+    weiri_bytes hash;
+
+    return (record->flags & WEIRI_RECORD_CLIENT_ID) != 0 && weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash) &&
+           hash.size == sizeof(uint64_t);
+}
+
 static void
 fold_source(weiri_lane *lane, weiri_bytes name, uint64_t sequence, uint64_t fingerprint)
 {
@@ -199,8 +134,7 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
     weiri_bytes hash, name;
     uint64_t sequence, fingerprint;
 
-    r->remembers = (record->flags & WEIRI_RECORD_CLIENT_ID) != 0 && weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash) &&
-                   hash.size == sizeof(uint64_t);
+    r->remembers = remembered(record);
     if (r->remembers) {
         weiri_buffer_clear(&r->scope);
         weiri_buffer_add_bytes(&r->scope, record->key);
@@ -212,6 +146,7 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
             .version = record->version,
             .time_ms = record->time_ms,
             .kind = kind };
+        (void)weiri_headers_find(record->headers, WEIRI_HEADER_PAYLOAD_HASH, &hash);
         memcpy(&r->entry.payload_hash, hash.data, sizeof(uint64_t));
     }
     if (weiri_headers_find(record->headers, WEIRI_HEADER_SOURCE, &name) && name.size <= WEIRI_SOURCE_NAME_MOST &&
@@ -228,9 +163,10 @@ begin_command(replay *r, const tail *t, weir_error *err)
 
     if (r->open)
         return contradiction(r, t, "the decision before it has no last event", err);
-    if (t->record.source != lane->next_command)
+    /* On a shared log positions of commands have gaps. */
+    if (lane->share.on ? t->record.source < lane->next_command : t->record.source != lane->next_command)
         return contradiction(r, t, "it is not of the command that comes next", err);
-    lane->next_command++;
+    lane->next_command = t->record.source + 1;
     if (t->record.time_ms > lane->time_ms)
         lane->time_ms = t->record.time_ms;
     return WEIR_OK;
@@ -253,8 +189,10 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
     const tail *t = &r->events;
     const weiri_record *record = &t->record;
     uint64_t hash = weiri_states_hash(aggregate, record->key);
-    weiri_state_entry *entry = weiri_states_find(&lane->states, hash, aggregate, record->key);
+    weiri_state_entry *entry;
 
+    if (weiri_lane_find(lane, hash, aggregate, record->key, &entry) != WEIR_OK)
+        return contradiction(r, t, "its state can't be read from the checkpoint", err);
     if (entry != NULL && r->from_checkpoint && record->version <= entry->version) {
         if (record->version < entry->version || (record->source == entry->last_source && t->offset == entry->last_offset))
             return WEIR_OK; /* the checkpoint's state has it */
@@ -262,8 +200,10 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
     }
     if (!chain_holds(entry, record))
         return contradiction(r, t, "it doesn't follow its aggregate's last event", err);
-    if (entry == NULL)
+    if (entry == NULL) {
         entry = weiri_states_add(&lane->states, hash, aggregate, record->key, NULL);
+        lane->states.known++;
+    }
     weiri_arena_reset(&lane->arena);
     if (weiri_lane_evolve(lane, entry, type, record->payload) != WEIR_OK)
         return contradiction(r, t, "its bytes are no message of its type", err);
@@ -321,7 +261,19 @@ replay_event(replay *r, weir_error *err)
     }
     lane->next_event = t->next;
     lane->counted.recovered_events++;
+    lane->checkpoint.since++;
     return status;
+}
+
+/* Does it matter of which aggregate it is? A command that nobody could read may name any. */
+static bool
+aggregate_counts(const weiri_record *record)
+{
+    weiri_bytes original;
+
+    return remembered(record) || weiri_bytes_are(record->type, WEIRI_OUTCOME_QUARANTINED) ||
+           weiri_bytes_are(record->type, WEIRI_OUTCOME_RELEASED) ||
+           (weiri_bytes_are(record->type, WEIRI_OUTCOME_REJECTED) && weiri_headers_find(record->headers, WEIRI_HEADER_ORIGINAL, &original));
 }
 
 static weir_status
@@ -329,7 +281,8 @@ replay_outcome(replay *r, weir_error *err)
 {
     const tail *t = &r->outcomes;
     uint16_t aggregate = 0;
-    weir_status status = aggregate_of(r, t, &aggregate, err);
+    bool counts = aggregate_counts(&t->record);
+    weir_status status = counts ? aggregate_of(r, t, &aggregate, err) : WEIR_OK;
 
     if (status == WEIR_OK)
         status = begin_command(r, t, err);
@@ -338,24 +291,45 @@ replay_outcome(replay *r, weir_error *err)
     bool rejected = weiri_bytes_are(t->record.type, WEIRI_OUTCOME_REJECTED) || weiri_bytes_are(t->record.type, WEIRI_OUTCOME_QUARANTINED);
     begin_entry(r, t, aggregate, rejected ? WEIRI_WINDOW_REJECTED : WEIRI_WINDOW_ACCEPTED);
     remember(r, t, aggregate);
-    weiri_lane_fold_held(r->lane, &t->record, t->offset, aggregate);
+    if (counts)
+        weiri_lane_fold_held(r->lane, &t->record, t->offset, aggregate);
     r->lane->next_outcome = t->next;
     return WEIR_OK;
+}
+
+/* Between two commands: where states no longer fit into memory, what was replayed so far becomes a checkpoint. If that can't be
+ * written, recovery goes on beyond the limit: the lane will wait before it takes commands. */
+static void
+keep_bounded(replay *r)
+{
+    weiri_lane *lane = r->lane;
+
+    if (r->open || weiri_lane_has_room(lane) || lane->checkpoint.again_us != 0)
+        return;
+    weiri_checkpoint_finder_rest(&lane->finder);
+    if (weiri_lane_checkpoint_now(lane))
+        (void)weiri_lane_has_room(lane);
 }
 
 static weir_status
 replay_all(replay *r, weir_error *err)
 {
+    enum { REST = 1024 };
+    weiri_lane *lane = r->lane;
     weir_status status = tail_next(&r->events, err);
 
     if (status == WEIR_OK)
         status = tail_next(&r->outcomes, err);
-    while (status == WEIR_OK && (r->events.have || r->outcomes.have)) {
+    for (unsigned n = 1; status == WEIR_OK && (r->events.have || r->outcomes.have); n++) {
         bool event = r->events.have && (!r->outcomes.have || r->events.record.source < r->outcomes.record.source);
         status = event ? replay_event(r, err) : replay_outcome(r, err);
         if (status == WEIR_OK)
             status = tail_next(event ? &r->events : &r->outcomes, err);
+        keep_bounded(r);
+        if (n % REST == 0)
+            weiri_checkpoint_finder_rest(&lane->finder);
     }
+    weiri_checkpoint_finder_rest(&lane->finder);
     return status;
 }
 
@@ -374,12 +348,14 @@ replay_tail(weiri_lane *lane, bool from_checkpoint, bool *ret_stale, weir_error 
     r.events = tail_of(lane, WEIRI_TOPIC_EVENTS, lane->next_event);
     r.outcomes = tail_of(lane, WEIRI_TOPIC_OUTCOMES, lane->next_outcome);
     weir_status status = replay_all(&r, err);
-    uint64_t commands = weiri_log_end(log, WEIRI_TOPIC_COMMANDS, lane->partition);
-    if (status == WEIR_OK && (r.open || lane->next_command != commands || commands != weiri_log_next_command(log, lane->partition))) {
+    /* A shared log's copy holds no commands. */
+    uint64_t next = weiri_log_next_command(log, lane->partition);
+    uint64_t commands = lane->share.on ? next : weiri_log_end(log, WEIRI_TOPIC_COMMANDS, lane->partition);
+    if (status == WEIR_OK && (r.open || lane->next_command != commands || commands != next)) {
         r.stale = from_checkpoint;
         status = weiri_error_set(err, WEIR_CORRUPT,
             "partition %u: outcomes end at command %" PRIu64 ", commands at %" PRIu64 ", the log's position is %" PRIu64, lane->partition,
-            lane->next_command, commands, weiri_log_next_command(log, lane->partition));
+            lane->next_command, commands, next);
     }
     weiri_chunk_fini(&r.events.chunk);
     weiri_chunk_fini(&r.outcomes.chunk);
@@ -399,25 +375,26 @@ weiri_lane_recover(weiri_lane *lane, weir_error *err)
         weiri_lane_forget(lane);
         meta = (weiri_checkpoint_meta){ 0 };
     }
+    checkpoint->clear = !loaded;
+    checkpoint->commands = meta.next_command;
+    lane->counted.checkpoint_offset = meta.from_event;
     weir_status status = replay_tail(lane, loaded, &stale, err);
     if (status != WEIR_OK && stale) {
-        loaded = false;
-        meta = (weiri_checkpoint_meta){ 0 };
         weiri_lane_forget(lane);
-        lane->counted.recovered_events = 0;
+        checkpoint->clear = true;
+        checkpoint->commands = checkpoint->since = 0;
+        lane->counted.recovered_events = lane->counted.checkpoint_offset = 0;
         status = replay_tail(lane, false, &stale, err);
     }
     if (status != WEIR_OK)
         return status;
-    checkpoint->clear = !loaded;
-    checkpoint->commands = meta.next_command;
-    checkpoint->since = lane->counted.recovered_events;
-    lane->counted.checkpoint_offset = meta.from_event;
+    weiri_lock_take(&lane->durable_lock);
     for (size_t i = 0; i < lane->sources.count; i++) {
         const weiri_source *source = lane->sources.all[i];
         weiri_bytes name = { source->name, source->name_size };
         weiri_sources_add(&lane->durable_sources, name, source->fingerprint)->last = source->last;
     }
+    weiri_lock_give(&lane->durable_lock);
     weiri_lane_publish(lane);
     return WEIR_OK;
 }

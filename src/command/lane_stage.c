@@ -6,18 +6,25 @@
 #include "base/assert.h"
 #include <string.h>
 
+weiri_answer_kind
+weiri_lane_kind_of(const weiri_request *request)
+{
+    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_HELD,
+        WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME };
+
+    return kinds[request->kind];
+}
+
 weiri_pending *
 weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status)
 {
-    static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_HELD,
-        WEIRI_ANSWER_OUTCOME };
     weiri_batch *batch = lane->filling;
 
     weiri_assert(batch->count < WEIRI_BATCH_COMMANDS);
     weiri_pending *pending = &batch->pending[batch->count++];
     *pending = (weiri_pending){ .done = request->done,
         .user = request->user,
-        .kind = (uint8_t)kinds[request->kind],
+        .kind = (uint8_t)weiri_lane_kind_of(request),
         .status = (uint8_t)status,
         .source = WEIRI_NO_OFFSET,
         .offset = WEIRI_NO_EVENTS,
@@ -55,15 +62,24 @@ record_of(const weiri_lane *lane, const weiri_subject *s, weiri_record_kind kind
         .source = s->at,
         .previous_source = WEIRI_NO_OFFSET,
         .previous_offset = WEIRI_NO_OFFSET,
-        .aggregate = lane->commands->aggregate_names[s->aggregate],
+        .aggregate = s->aggregate == WEIRI_NO_TYPE ? (weiri_bytes){ 0 } : lane->commands->aggregate_names[s->aggregate],
         .key = s->key,
         .id = s->id };
 }
 
+/* On a shared log the command stands in the log already: what is staged answers it. */
 static void
 stage_command(weiri_lane *lane, weiri_subject *s)
 {
-    s->at = lane->next_command++;
+    weiri_batch *batch = lane->filling;
+
+    s->at = lane->share.on ? s->request->log_source : lane->next_command;
+    lane->next_command = s->at + 1;
+    if (batch->stored++ == 0)
+        batch->append.first_source = s->at;
+    batch->append.last_source = s->at;
+    if (lane->share.on)
+        return;
     weiri_record record = record_of(lane, s, WEIRI_RECORD_COMMAND);
     record.type = s->type == NULL ? weiri_bytes_of(WEIRI_COMMAND_RELEASE) : lane->commands->type_names[s->type->number];
     record.payload = s->payload;
@@ -91,6 +107,17 @@ add_memory_headers(weiri_lane *lane, const weiri_subject *s, bool remembered, bo
         weiri_headers_add(&lane->headers, WEIRI_HEADER_PAYLOAD_HASH, (weiri_bytes){ &s->request->payload_hash, sizeof(uint64_t) });
     if (moves)
         add_source_headers(lane, s);
+}
+
+/* What the first answer said: whoever reads the outcome elsewhere has no window to look it up in. */
+static void
+add_first_headers(weiri_lane *lane, const weiri_window_entry *first)
+{
+    weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_VERSION, first->version);
+    if (first->kind == WEIRI_WINDOW_EVENTS)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_EVENTS, first->events);
+    if (first->kind != WEIRI_WINDOW_ACCEPTED)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_OFFSET, first->offset);
 }
 
 static void
@@ -141,7 +168,11 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     if (end->code[0] != '\0')
         weiri_headers_add(&lane->headers, WEIRI_HEADER_CODE, weiri_bytes_of(end->code));
     if (end->repeats || end->names)
-        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, end->original);
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL, end->first == NULL ? end->original : end->first->source);
+    if (end->first != NULL)
+        add_first_headers(lane, end->first);
+    if (end->last != NULL)
+        weiri_headers_add_number(&lane->headers, WEIRI_HEADER_LAST, *end->last);
     if (end->attempt != 0)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ATTEMPT, end->attempt);
     if (end->discards)
@@ -167,13 +198,28 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     return pending;
 }
 
+weiri_pending *
+weiri_lane_refuse(weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last)
+{
+    const weiri_ending end = { WEIRI_OUTCOME_REJECTED, status, code, text, .last = last };
+
+    if (lane->share.on)
+        return weiri_lane_end(lane, s, &end);
+    weiri_pending *pending = weiri_lane_answer(lane, s->request, status);
+    pending->version = s->version;
+    weiri_lane_answer_words(lane, pending, code, text);
+    return pending;
+}
+
 static void
 evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
 {
     const weiri_type *type = lane->decision.emitted[i].type;
 
-    if (s->entry == NULL)
+    if (s->entry == NULL) {
         s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
+        lane->states.known++;
+    }
     weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;

@@ -7,8 +7,8 @@
 
 typedef struct weiri_subject {
     const weiri_request *request;
-    const weiri_type *type; /* NULL: a release */
-    uint16_t aggregate;
+    const weiri_type *type; /* NULL: a release, or none that is known here */
+    uint16_t aggregate;     /* WEIRI_NO_TYPE: not known */
     const char *key_text;
     weiri_bytes key, scope, id, source, headers, payload;
     weiri_state_entry *entry; /* NULL: no events yet */
@@ -26,17 +26,24 @@ typedef struct weiri_ending {
     bool remembered;         /* the window keeps it, if the id is a client's and no source was given */
     bool moves;              /* a source goes on past it */
     bool repeats;
-    bool names;        /* the outcome names another command, as a repeat does ... */
-    uint64_t original; /* ... which is this one */
-    uint64_t attempt;  /* 0, or what the attempt file calls it, for whoever releases it */
+    const weiri_window_entry *first; /* what it repeats, where the window has it */
+    bool names;                      /* the outcome names another command, as a repeat does ... */
+    uint64_t original;               /* ... which is this one */
+    const uint64_t *last;            /* of a gap: where its source is */
+    uint64_t attempt;                /* 0, or what the attempt file calls it, for whoever releases it */
     bool discards;
 } weiri_ending;
 
+weiri_answer_kind weiri_lane_kind_of(const weiri_request *request); /* what its answer is */
 weiri_pending *weiri_lane_answer(weiri_lane *lane, const weiri_request *request, weir_status status);
 /* The words of an answer; `code` NULL: it is the decision's, and goes in front of them. */
 void weiri_lane_answer_words(weiri_lane *lane, weiri_pending *pending, const char *code, const char *text);
 /* Stores the command with an outcome record, and answers. */
 weiri_pending *weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end);
+/* What is refused leaves no trace, and may be sent again; but on a shared log it has been consumed, and leaves an outcome. `last`: of a
+ * gap, where the source is; else NULL. */
+weiri_pending *weiri_lane_refuse(
+    weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last);
 /* Stores the command with the events of lane->decision, evolves by them, and answers. */
 void weiri_lane_end_with_events(weiri_lane *lane, weiri_subject *s);
 

@@ -63,7 +63,8 @@ testing_side_try_open(testing_side *side, weir_error *err)
     side->config.schema = side->schema;
     side->config.log = side->log;
     side->config.dir = side->dir;
-    side->config.world = &weiri_world_real;
+    if (side->config.world == NULL)
+        side->config.world = &weiri_world_real;
     status = weiri_commands_open(&side->config, &side->commands, err);
     if (status == WEIR_OK)
         status = weiri_commands_start(side->commands, err);
@@ -306,7 +307,7 @@ testing_recovered(testing_side *side)
     weiri_lane_metrics metrics;
     uint64_t n = 0;
 
-    for (uint32_t p = 0; p < 2; p++) {
+    for (uint32_t p = 0; p < weiri_log_identity_of(side->log)->partitions; p++) {
         weiri_commands_metrics(side->commands, p, &metrics);
         n += metrics.recovered_events;
     }

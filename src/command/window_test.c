@@ -71,7 +71,7 @@ test_states_are_found_by_aggregate_and_key_while_the_table_grows(void **state)
 
     weiri_schema_new(&testing_module, &schema, &problems);
     assert_non_null(schema);
-    weiri_states_init(&states, schema);
+    weiri_states_init(&states, schema, SIZE_MAX);
     for (unsigned i = 0; i < KEYS; i++) {
         uint16_t aggregate = (uint16_t)(i % 2);
         (void)snprintf(key, sizeof key, "k%u", i / 2);

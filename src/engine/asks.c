@@ -2,11 +2,14 @@
  * Questions that a lane answers, in its turn and durably: the outcome of an earlier command, and an aggregate's state now.
  * Threads: the caller's, then the callback thread. */
 #include "engine/inside.h"
+#include "base/hash.h"
 #include "engine/history.h"
 #include "engine/history_read.h"
+#include "message/unpack.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 weir_status
 weiri_find_aggregate(const weiri_schema *schema, const char *name, const char *key, uint16_t *ret_aggregate, weir_error *err)
@@ -26,8 +29,17 @@ weiri_find_aggregate(const weiri_schema *schema, const char *name, const char *k
     return WEIR_OK;
 }
 
+bool
+weiri_is_elsewhere(weiri_service *service, const char *key)
+{
+    uint32_t partition = weiri_partition_of(weiri_bytes_of(key), service->identity->partitions);
+
+    return service->elsewhere != NULL && weiri_commands_lane(service->commands, partition, NULL) != WEIRI_LANE_SERVING;
+}
+
 typedef struct ask {
     weiri_call call;
+    weiri_walk walk;
     uint16_t aggregate;
     char id[WEIRI_ID_MOST + 1], key[256];
 } ask;
@@ -48,9 +60,13 @@ say_late(weiri_call *call, weiri_reply *reply)
 static ask *
 new_ask(weiri_service *service, const char *aggregate, const char *key, weiri_reply_fn *done, void *user)
 {
-    ask *a = weiri_allocate(sizeof *a);
+    ask *a = calloc(1, sizeof *a);
     weir_error err;
 
+    if (a == NULL) {
+        weiri_call_no_memory(done, user);
+        return NULL;
+    }
     a->call = (weiri_call){ .service = service, .done = done, .user = user, .late = say_late, .free = free_ask };
     if (weiri_find_aggregate(service->schema, aggregate, key, &a->aggregate, &err) != WEIR_OK) {
         weiri_call_fail_at_once(&a->call, "", &err);
@@ -81,6 +97,10 @@ fill_outcome(const ask *a, const weiri_answer *answer, weiri_reply *reply)
         weiri_reply_problem(reply, WEIR_NOT_FOUND, "", words);
         return;
     }
+    if (answer->status == WEIR_TIMEOUT) {
+        weiri_reply_problem(reply, WEIR_IO, WEIRI_LOG_FAILED, WEIRI_NOT_TOLD);
+        return;
+    }
     const weiri_answer_row *row = weiri_outcome_write(a->call.service, &told, answer, &reply->body, reply->position);
     if (row->status == WEIR_OK)
         weiri_reply_json(reply);
@@ -103,6 +123,41 @@ outcome_answered(void *user, const weiri_answer *answer)
     weiri_call_end(&a->call);
 }
 
+static void
+read_outcome(weiri_walk *job, weiri_finder *finder)
+{
+    ask *a = (ask *)(void *)((char *)job - offsetof(ask, walk));
+    weiri_service *service = a->call.service;
+    const weiri_look_up what = { .partition = weiri_partition_of(weiri_bytes_of(a->key), service->identity->partitions),
+        .aggregate = weiri_bytes_of(name_of(a)),
+        .key = weiri_bytes_of(a->key),
+        .id = weiri_bytes_of(a->id),
+        .most = WEIRI_ELSEWHERE_RECORDS };
+    const weiri_answer none = { .kind = WEIRI_ANSWER_LOOKUP, .status = WEIR_NOT_FOUND, .code = "", .text = "" };
+    weir_error err;
+
+    (void)finder;
+    weir_status status = weiri_commands_look_up(service->commands, &what, outcome_answered, a, &err);
+    if (status == WEIR_NOT_FOUND)
+        outcome_answered(a, &none);
+    else if (status != WEIR_OK)
+        weiri_call_fail(&a->call, status == WEIR_BUSY ? "not-ready" : "", &err);
+}
+
+/* By the walker, from the copy. */
+static void
+look_up_elsewhere(ask *a)
+{
+    weir_error err;
+
+    a->walk.run = read_outcome;
+    weir_status status = weiri_walker_post(&a->call.service->walker, &a->walk);
+    if (status == WEIR_OK)
+        return;
+    (void)weiri_error_set(&err, status, "too many histories are being read");
+    weiri_call_fail(&a->call, "", &err);
+}
+
 void
 weiri_service_outcome(weiri_service *service, const char *aggregate, const char *key, const char *id, weiri_reply_fn *done, void *user)
 {
@@ -118,6 +173,10 @@ weiri_service_outcome(weiri_service *service, const char *aggregate, const char 
     (void)snprintf(a->id, sizeof a->id, "%s", id);
     if (!weiri_call_begin(&a->call, 0))
         return;
+    if (weiri_is_elsewhere(service, a->key)) {
+        look_up_elsewhere(a);
+        return;
+    }
     if (weiri_commands_ask_outcome(
             service->commands, a->aggregate, weiri_bytes_of(a->key), weiri_bytes_of(a->id), outcome_answered, a, &err) != WEIR_OK)
         weiri_call_fail(&a->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
@@ -136,13 +195,18 @@ fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
         weiri_reply_error(reply, "", &err);
         return;
     }
+    if (answer->status == WEIR_TIMEOUT) {
+        weiri_reply_problem(reply, WEIR_IO, WEIRI_LOG_FAILED, WEIRI_NOT_TOLD);
+        return;
+    }
     if (answer->status != WEIR_OK) {
         weiri_reply_problem(reply, answer->status, answer->code, answer->text);
         return;
     }
-    ProtobufCMessage *state = protobuf_c_message_unpack(d, NULL, answer->state.size, answer->state.data);
-    if (state == NULL) {
-        weiri_reply_problem(reply, WEIR_CORRUPT, "", "the state in memory can't be read");
+    ProtobufCMessage *state;
+    weir_status status = weiri_message_unpack_stored(d, answer->state, &state);
+    if (status != WEIR_OK) {
+        weiri_reply_problem(reply, status, "", status == WEIR_NO_MEMORY ? "no memory for this state" : "the state in memory can't be read");
         return;
     }
     weiri_state_write(reply, name_of(a), a->key, answer->version, state);
@@ -167,6 +231,8 @@ weiri_service_state(weiri_service *service, const char *aggregate, const char *k
 {
     weir_error err;
 
+    if (at_version == 0 && weiri_is_elsewhere(service, key))
+        at_version = WEIRI_LATEST;
     if (at_version > 0) {
         weiri_history_state_at(service, aggregate, key, at_version, done, user);
         return;

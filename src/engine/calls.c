@@ -32,7 +32,7 @@ weiri_call_begin(weiri_call *call, int64_t timeout_ms)
     atomic_init(&call->holders, 2);
     if (weiri_timers_add(&call->service->timers, &call->timer, timeout_ms > 0 ? timeout_ms : call->service->outcome_ms))
         return true;
-    (void)weiri_error_set(&err, WEIR_BUSY, "%d requests are waiting for their outcomes", (int)WEIRI_TIMERS_MOST);
+    (void)weiri_error_set(&err, WEIR_BUSY, "%zu requests are waiting for their outcomes", call->service->timers.most);
     weiri_call_fail_at_once(call, "", &err);
     return false;
 }
@@ -61,6 +61,15 @@ weiri_call_fail(weiri_call *call, const char *code, const weir_error *err)
         call->done(call->user, &reply);
     }
     weiri_call_end(call);
+}
+
+void
+weiri_call_no_memory(weiri_reply_fn *done, void *user)
+{
+    weiri_reply reply = { 0 };
+
+    weiri_reply_problem(&reply, WEIR_NO_MEMORY, "", "no memory for this request: nothing was taken");
+    done(user, &reply);
 }
 
 void

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PENDING, WRITING };
 
@@ -128,15 +129,18 @@ expire(weiri_timer *timer)
 
 /* ---- one line ------------------------------------------------------------------------------------------ */
 
-static void
-name_line(line *l, const char *key, const char *id)
+static weir_status
+name_line(line *l, const char *key, const char *id, weir_error *err)
 {
     size_t key_size = strlen(key) + 1, id_size = strlen(id) + 1;
 
-    l->key = weiri_allocate(key_size + id_size);
+    l->key = malloc(key_size + id_size);
+    if (l->key == NULL)
+        return weiri_error_set(err, WEIR_NO_MEMORY, "no memory for a command: nothing was taken");
     memcpy(l->key, key, key_size);
     memcpy(l->key + key_size, id, id_size);
     l->id = l->key + key_size;
+    return WEIR_OK;
 }
 
 static void
@@ -160,7 +164,8 @@ submit(line *l, const weiri_line *given, const weiri_packed *packed, weiri_bytes
     char id[WEIRI_ID_MOST + 1];
 
     choose_id(b->service, given, id);
-    name_line(l, packed->key, id);
+    if (name_line(l, packed->key, id, err) != WEIR_OK)
+        return WEIR_NO_MEMORY;
     weiri_submit s = {
         .type = l->type,
         .key = weiri_bytes_of(l->key),
@@ -210,17 +215,24 @@ take_line(line *l, const weiri_lines *source, weiri_packed *packed, weiri_bytes 
     weiri_line_fini(&given);
 }
 
+/* NULL: no memory. */
 static batch *
 new_batch(weiri_service *service, const weiri_commands_call *call, size_t n)
 {
-    batch *b = weiri_allocate(sizeof *b);
+    batch *b = calloc(1, sizeof *b);
+    line *lines = calloc(n, sizeof *lines);
 
+    if (b == NULL || lines == NULL) {
+        free(b);
+        free(lines);
+        return NULL;
+    }
     b->timer.expire = expire;
     b->service = service;
     b->done = call->done;
     b->user = call->user;
     b->n = n;
-    b->lines = weiri_allocate(n * sizeof *b->lines);
+    b->lines = lines;
     for (size_t i = 0; i < n; i++)
         b->lines[i] = (line){ .batch = b, .number = i + 1 };
     atomic_init(&b->left, n + 1);
@@ -235,14 +247,19 @@ run_batch(weiri_service *service, const weiri_commands_call *call, const weiri_l
 {
     int64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : service->outcome_ms;
     int64_t until_us = service->world->monotonic_us(service->world) + timeout_ms * 1000;
+    int64_t room_until_us = call->refuse_at_once ? 0 : until_us;
     weiri_buffer headers = { 0 };
     weiri_packed packed = { 0 };
     batch *b = new_batch(service, call, source->n);
 
+    if (b == NULL) {
+        weiri_call_no_memory(call->done, call->user);
+        return;
+    }
     if (b->traceparent[0] != '\0')
         weiri_headers_add(&headers, WEIRI_HEADER_TRACEPARENT, weiri_bytes_of(b->traceparent));
     for (size_t i = 0; i < b->n; i++)
-        take_line(&b->lines[i], source, &packed, weiri_buffer_bytes(&headers), until_us);
+        take_line(&b->lines[i], source, &packed, weiri_buffer_bytes(&headers), room_until_us);
     /* The clock starts now, with what time is left: until here this thread writes into the lines. */
     int64_t left_ms = (until_us - service->world->monotonic_us(service->world)) / 1000;
     if (!weiri_timers_add(&service->timers, &b->timer, left_ms > 1 ? left_ms : 1))
@@ -261,8 +278,8 @@ weiri_service_commands(weiri_service *service, const weiri_commands_call *call)
     weir_error err;
 
     weir_status status = weiri_lines_open(call->json_array, call->body, &source, &err);
-    if (status == WEIR_OK && weiri_timers_count(&service->timers) >= WEIRI_TIMERS_MOST)
-        status = weiri_error_set(&err, WEIR_BUSY, "%d requests are waiting for their outcomes", (int)WEIRI_TIMERS_MOST);
+    if (status == WEIR_OK && weiri_timers_full(&service->timers))
+        status = weiri_error_set(&err, WEIR_BUSY, "%zu requests are waiting for their outcomes", service->timers.most);
     if (status == WEIR_OK)
         run_batch(service, call, &source);
     else {

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "message/outcome.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct one {
     weiri_call call;
@@ -156,8 +157,12 @@ weiri_service_command(weiri_service *service, const weiri_command_call *call)
 {
     weiri_packed packed = { 0 };
     weir_error err;
-    one *o = weiri_allocate(sizeof *o);
+    one *o = calloc(1, sizeof *o);
 
+    if (o == NULL) {
+        weiri_call_no_memory(call->done, call->user);
+        return;
+    }
     o->call = (weiri_call){ .service = service, .done = call->done, .user = call->user, .late = say_unknown, .free = free_one };
     o->representation = call->representation;
     o->respond_async = call->respond_async;

@@ -5,7 +5,6 @@
 #include "engine/inside.h"
 #include "engine/settle.h"
 #include "base/memory.h"
-#include "log/embedded/embedded.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,42 +27,6 @@ weiri_service_check(const weir_module *module, const char *views_dir, weiri_prob
 
 /* ---- opening ---------------------------------------------------------------------------------------------- */
 
-static char *
-data_dir(const weir_module *module, const weiri_settings *settings)
-{
-    weiri_buffer path = { 0 };
-
-    weiri_buffer_add_text(&path, weiri_settings_text(settings, "dir"));
-    if (path.size == 0)
-        weiri_buffer_print(&path, "%s.data", module->name);
-    char *dir = weiri_text_copy(weiri_buffer_text(&path));
-    weiri_buffer_fini(&path);
-    return dir;
-}
-
-static weir_status
-open_log(weiri_service *service, const weiri_settings *settings, weir_error *err)
-{
-    bool given = strcmp(weiri_settings_origin(settings, "partitions"), "default") != 0;
-    weiri_embedded_config config = {
-        .dir = service->dir,
-        .module = service->module->name,
-        .partitions = given ? (uint32_t)weiri_settings_number(settings, "partitions") : 0,
-        .reserve_bytes = weiri_settings_number(settings, "disk.reserve"),
-        .world = service->world,
-    };
-
-    weir_status status = weiri_embedded_open(&config, &service->log, err);
-    if (status != WEIR_OK)
-        return status;
-    service->identity = weiri_log_identity_of(service->log);
-    if (service->identity->partitions > 64)
-        return weiri_error_set(
-            err, WEIR_INVALID, "%s has %u partitions; this engine takes at most 64", service->dir, service->identity->partitions);
-    service->recent = weiri_allocate((service->identity->partitions + 1) * sizeof *service->recent);
-    return WEIR_OK;
-}
-
 static weir_status
 open_commands(weiri_service *service, const char *build_id, const weiri_settings *settings, weir_error *err)
 {
@@ -78,6 +41,10 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
         .queue_bytes = (size_t)weiri_settings_number(settings, "queue.size"),
         .window = (uint32_t)weiri_settings_number(settings, "window"),
         .checkpoint_events = (uint32_t)weiri_settings_number(settings, "checkpoint.events"),
+        .no_lanes = !service->roles.lane,
+        .no_front = !service->roles.front,
+        .outcome_ms = service->outcome_ms,
+        .states_bytes = weiri_settings_number(settings, "states.memory"),
     };
 
     return weiri_commands_open(&config, &service->commands, err);
@@ -90,7 +57,7 @@ open_views(weiri_service *service, const char *views_dir, const weiri_settings *
     weiri_buffer_print(&dir, "%s/views", service->dir);
     weiri_views_config config = {
         .schema = service->schema,
-        .files = views_dir,
+        .files = service->roles.views ? views_dir : NULL,
         .log = service->log,
         .dir = weiri_buffer_text(&dir),
         .world = service->world,
@@ -128,16 +95,19 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     weiri_service *service = weiri_allocate(sizeof *service);
     service->module = module;
     service->world = &weiri_world_real;
-    service->dir = data_dir(module, settings);
+    service->dir = weiri_data_dir(module, settings);
     service->outcome_ms = (int64_t)weiri_settings_number(settings, "outcome.timeout");
     service->started_ms = service->world->time_ms(service->world);
-    weiri_timers_init(&service->timers, service->world);
+    weiri_timers_init(&service->timers, service->world, (size_t)weiri_settings_number(settings, "waiters"));
     weiri_walker_init(&service->walker);
     weiri_settling_init(&service->settling);
+    weiri_lock_init(&service->telling);
+    service->roles = (weiri_roles){ weiri_settings_has(settings, "roles", "front"), weiri_settings_has(settings, "roles", "lane"),
+        weiri_settings_has(settings, "roles", "views") };
     for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
         weiri_signal_init(&service->executed[i]);
     weiri_schema_new(module, &service->schema, problems);
-    status = open_log(service, settings, err);
+    status = weiri_open_log(service, settings, err);
     if (status == WEIR_OK)
         status = open_commands(service, build_id, settings, err);
     if (status == WEIR_OK)
@@ -177,6 +147,8 @@ weir_close(weir_engine *engine)
     weiri_log_close(engine->log);
     weiri_schema_free(engine->schema);
     weiri_settling_fini(&engine->settling);
+    weiri_elsewhere_free(engine->elsewhere);
+    weiri_lock_fini(&engine->telling);
     for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
         weiri_signal_fini(&engine->executed[i]);
     weiri_module_unload(&engine->loaded);

@@ -4,6 +4,7 @@
 #include "engine/feed.h"
 #include "engine/events.h"
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/memory.h"
 #include <stdio.h>
 
@@ -131,8 +132,11 @@ weiri_feed_read(weiri_log *log, const weiri_schema *schema, const char *types, c
     weir_status status = WEIR_OK;
     weir_error err;
 
-    for (uint32_t p = 0; p < partitions; p++)
-        strands[p].end = ends[p] = weiri_log_end(log, WEIRI_TOPIC_EVENTS, p);
+    for (uint32_t p = 0; p < partitions; p++) {
+        strands[p].end = weiri_log_end(log, WEIRI_TOPIC_EVENTS, p);
+        /* A position of another process may be ahead of this one's copy: nothing lies behind it yet. */
+        ends[p] = weiri_log_shared(log) ? UINT64_MAX : strands[p].end;
+    }
     if (after != NULL)
         status = weiri_vector_parse(after, ends, partitions, next, &code, &err);
     if (status == WEIR_OK) {

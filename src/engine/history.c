@@ -3,8 +3,10 @@
  * walks back from there and folds forward. Threads: the caller's, the callback thread, the walker's; one after the other. */
 #include "engine/history.h"
 #include "engine/history_read.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct history {
     weiri_call call;
@@ -13,6 +15,7 @@ typedef struct history {
     weiri_page page;
     uint16_t aggregate;
     char key[256];
+    bool elsewhere; /* no lane here knows: */
     /* Of the lane's answer: */
     uint32_t partition;
     uint64_t version, offset;
@@ -37,15 +40,25 @@ name_of(const history *h)
     return weiri_schema_aggregate(h->call.service->schema, h->aggregate)->name;
 }
 
+/* Where no lane is to be asked: the copy is. */
+static weir_status
+locate(history *h, weir_error *err)
+{
+    weiri_service *service = h->call.service;
+
+    h->partition = weiri_partition_of(weiri_bytes_of(h->key), service->identity->partitions);
+    weir_status status = weiri_elsewhere_find(service->elsewhere, h->partition, weiri_bytes_of(name_of(h)), weiri_bytes_of(h->key),
+        WEIRI_ELSEWHERE_MS, &h->version, &h->offset, err);
+    if (status == WEIR_OK && h->version == 0)
+        status = weiri_error_set(err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(h), h->key);
+    return status;
+}
+
 static void
 walk(weiri_walk *job, weiri_finder *finder)
 {
     history *h = (history *)(void *)((char *)job - offsetof(history, walk));
-    weiri_history_of of = {
-        .past = { h->call.service->log, name_of(h), h->key, h->partition, h->version, h->offset },
-        .schema = h->call.service->schema,
-        .aggregate = h->aggregate,
-    };
+    weiri_service *service = h->call.service;
     weiri_reply reply = { 0 };
     weir_error err;
 
@@ -54,10 +67,19 @@ walk(weiri_walk *job, weiri_finder *finder)
         weiri_call_end(&h->call);
         return;
     }
-    weir_status status = h->at_version > 0 ? weiri_history_read_state(&of, finder, h->at_version, &reply, &err)
-                                           : weiri_history_read_page(&of, finder, &h->page, &reply, &err);
+    weir_status status = h->elsewhere ? locate(h, &err) : WEIR_OK;
+    if (status == WEIR_OK) {
+        const weiri_history_of of = {
+            .past = { service->log, name_of(h), h->key, h->partition, h->version, h->offset },
+            .schema = service->schema,
+            .aggregate = h->aggregate,
+        };
+        uint64_t at = h->at_version == WEIRI_LATEST ? h->version : h->at_version;
+        status = at > 0 ? weiri_history_read_state(&of, finder, at, &reply, &err)
+                        : weiri_history_read_page(&of, finder, &h->page, &reply, &err);
+    }
     if (status != WEIR_OK)
-        weiri_reply_error(&reply, "", &err);
+        weiri_reply_error(&reply, status == WEIR_BUSY ? "not-ready" : "", &err);
     if (weiri_call_claim(&h->call))
         h->call.done(h->call.user, &reply);
     else
@@ -71,7 +93,8 @@ located(void *user, const weiri_answer *answer)
     history *h = user;
     weir_error err;
 
-    if (answer->status == WEIR_OK) {
+    if (answer->status == WEIR_OK || answer->status == WEIR_FENCED) {
+        h->elsewhere = answer->status == WEIR_FENCED;
         h->partition = answer->partition;
         h->version = answer->version;
         h->offset = answer->events_offset;
@@ -79,6 +102,10 @@ located(void *user, const weiri_answer *answer)
         if (status == WEIR_OK)
             return;
         (void)weiri_error_set(&err, status, "too many histories are being read");
+    } else if (answer->status == WEIR_TIMEOUT) {
+        (void)weiri_error_set(&err, WEIR_IO, "%s", WEIRI_NOT_TOLD);
+        weiri_call_fail(&h->call, WEIRI_LOG_FAILED, &err);
+        return;
     } else if (answer->status == WEIR_NOT_FOUND)
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, WEIRI_NO_EVENTS_OF, name_of(h), h->key);
     else
@@ -100,6 +127,11 @@ begin(history *h, weiri_service *service, const char *aggregate, const char *key
     (void)snprintf(h->key, sizeof h->key, "%s", key);
     if (!weiri_call_begin(&h->call, 0))
         return;
+    if (weiri_is_elsewhere(service, h->key)) {
+        const weiri_answer elsewhere = { .status = WEIR_FENCED, .code = "", .text = "" };
+        located(h, &elsewhere);
+        return;
+    }
     if (weiri_commands_ask_state(service->commands, h->aggregate, weiri_bytes_of(h->key), located, h, &err) != WEIR_OK)
         weiri_call_fail(&h->call, err.status == WEIR_IO ? WEIRI_LOG_FAILED : "", &err);
 }
@@ -107,8 +139,12 @@ begin(history *h, weiri_service *service, const char *aggregate, const char *key
 void
 weiri_history_state_at(weiri_service *service, const char *aggregate, const char *key, uint64_t version, weiri_reply_fn *done, void *user)
 {
-    history *h = weiri_allocate(sizeof *h);
+    history *h = calloc(1, sizeof *h);
 
+    if (h == NULL) {
+        weiri_call_no_memory(done, user);
+        return;
+    }
     h->at_version = version;
     begin(h, service, aggregate, key, done, user);
 }
@@ -116,8 +152,12 @@ weiri_history_state_at(weiri_service *service, const char *aggregate, const char
 void
 weiri_service_history(weiri_service *service, const weiri_history_call *call, weiri_reply_fn *done, void *user)
 {
-    history *h = weiri_allocate(sizeof *h);
+    history *h = calloc(1, sizeof *h);
 
+    if (h == NULL) {
+        weiri_call_no_memory(done, user);
+        return;
+    }
     h->page = (weiri_page){ call->after, call->limit, call->oldest_first, call->states };
     begin(h, service, call->aggregate, call->key, done, user);
 }

@@ -7,6 +7,8 @@
 
 #define WEIRI_NO_EVENTS_OF "there is no %s with key '%s': it has no events"
 
+#define WEIRI_LATEST UINT64_MAX /* as a version: whatever it is */
+
 void weiri_history_state_at(
     weiri_service *service, const char *aggregate, const char *key, uint64_t version, weiri_reply_fn *done, void *user);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What an engine says about itself: its messages, its log, how far bulk sources have got, whether it is well. Thread: any. */
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/memory.h"
 #include "message/json.h"
 #include <inttypes.h>
 #include <stdio.h>
+
+enum { FIRST_PARTITION_MS = 15000 };
 
 /* ---- types ---------------------------------------------------------------------------------------------- */
 
@@ -140,19 +143,40 @@ weiri_service_info(weiri_service *service, weiri_reply *reply)
     weiri_reply_json(reply);
 }
 
+/* *ret_last 0: nothing has come. */
+static weir_status
+source_of(weiri_service *service, uint32_t partition, const char *name, uint64_t *ret_last, uint64_t *ret_fingerprint, weir_error *err)
+{
+    bool here = service->elsewhere == NULL || weiri_commands_lane(service->commands, partition, NULL) == WEIRI_LANE_SERVING;
+
+    if (!here)
+        return weiri_elsewhere_source(
+            service->elsewhere, partition, weiri_bytes_of(name), WEIRI_ELSEWHERE_MS / 10, ret_last, ret_fingerprint, err);
+    if (!weiri_commands_source(service->commands, partition, weiri_bytes_of(name), ret_last, ret_fingerprint))
+        *ret_last = 0;
+    return WEIR_OK;
+}
+
 void
 weiri_service_source(weiri_service *service, const char *name, weiri_reply *reply)
 {
-    uint64_t sequence, fingerprint = 0, of_one;
+    uint64_t sequence = 0, fingerprint = 0, of_one = 0;
+    weir_status status = WEIR_OK;
     weiri_buffer partitions = { 0 };
     weir_error err;
 
-    for (uint32_t p = 0; p < service->identity->partitions; p++) {
-        if (!weiri_commands_source(service->commands, p, weiri_bytes_of(name), &sequence, &of_one))
+    for (uint32_t p = 0; status == WEIR_OK && p < service->identity->partitions; p++) {
+        status = source_of(service, p, name, &sequence, &of_one, &err);
+        if (status != WEIR_OK || sequence == 0)
             continue;
         fingerprint = of_one;
         weiri_buffer_print(
             &partitions, "%s{\"partition\":%" PRIu32 ",\"sequence\":%" PRIu64 "}", partitions.size > 0 ? "," : "", p, sequence);
+    }
+    if (status != WEIR_OK) {
+        weiri_reply_error(reply, status == WEIR_BUSY ? "not-ready" : "", &err);
+        weiri_buffer_fini(&partitions);
+        return;
     }
     if (partitions.size == 0) {
         (void)weiri_error_set(&err, WEIR_NOT_FOUND, "nothing has come from a source '%s' yet", name);
@@ -180,6 +204,31 @@ weiri_service_live(weiri_service *service, weiri_reply *reply)
     weiri_reply_json(reply);
 }
 
+/* On a shared log: nothing that is given to this process waits to be served, and nothing has halted. */
+static weir_status
+lanes_ready(weiri_service *service, weir_error *err)
+{
+    const weiri_world *world = service->world;
+    uint32_t serving = 0;
+
+    if (!weiri_log_shared(service->log) || !service->roles.lane)
+        return WEIR_OK;
+    for (uint32_t p = 0; p < service->identity->partitions; p++) {
+        weiri_lane_life life = weiri_commands_lane(service->commands, p, err);
+        if (life == WEIRI_LANE_HALTED) {
+            (void)weiri_error_prefix(err, "the lane of partition %" PRIu32 " has halted", p);
+            return WEIR_BUSY;
+        }
+        if (life != WEIRI_LANE_SERVING && life != WEIRI_LANE_AWAY)
+            return weiri_error_set(err, WEIR_BUSY, "the lane of partition %" PRIu32 " is %s", p, weiri_lane_life_name(life));
+        serving += life == WEIRI_LANE_SERVING;
+    }
+    /* There may be more processes than partitions: after a while that is no reason. */
+    if (serving == 0 && world->time_ms(world) - service->started_ms < FIRST_PARTITION_MS)
+        return weiri_error_set(err, WEIR_BUSY, "no partition has been given to this process yet");
+    return WEIR_OK;
+}
+
 void
 weiri_service_ready(weiri_service *service, weiri_reply *reply)
 {
@@ -189,7 +238,7 @@ weiri_service_ready(weiri_service *service, weiri_reply *reply)
         weiri_reply_problem(reply, WEIR_CLOSED, "", "the engine is closing");
         return;
     }
-    if (weiri_log_state(service->log, &err) != WEIR_OK) {
+    if (weiri_log_state(service->log, &err) != WEIR_OK || lanes_ready(service, &err) != WEIR_OK) {
         bool failed = err.status == WEIR_IO;
         err.status = failed ? WEIR_IO : WEIR_BUSY;
         weiri_reply_error(reply, failed ? WEIRI_LOG_FAILED : "not-ready", &err);

@@ -6,8 +6,10 @@
 
 #include <stdatomic.h>
 #include "command/command.h"
+#include "engine/elsewhere.h"
 #include "engine/module.h"
 #include "engine/reply.h"
+#include "engine/settings.h"
 #include "engine/service.h"
 #include "engine/timers.h"
 #include "engine/walker.h"
@@ -25,6 +27,11 @@ typedef struct weiri_settling {
 
 enum { WEIRI_EXECUTED_SIGNALS = 64 };
 
+/* What this process does of the three; on an embedded log all. */
+typedef struct weiri_roles {
+    bool front, lane, views;
+} weiri_roles;
+
 struct weir_engine {
     const weir_module *module;
     const weiri_world *world;
@@ -37,7 +44,10 @@ struct weir_engine {
     int64_t outcome_ms, started_ms;
     weiri_timers timers;
     weiri_walker walker;
-    weiri_finder *recent; /* one a partition, and one for what lies further back: callback thread only */
+    weiri_lock telling;         /* guards recent: answers come from fronts, lanes and the walker */
+    weiri_finder *recent;       /* one a partition, and one for what lies further back */
+    weiri_elsewhere *elsewhere; /* of a shared log, else NULL */
+    weiri_roles roles;
     weiri_settling settling;
     weiri_signal executed[WEIRI_EXECUTED_SIGNALS]; /* what callers of weir_execute sleep on, each on one of them */
     _Atomic unsigned executions;
@@ -68,6 +78,7 @@ void weiri_call_end(weiri_call *call);
 /* Claims, answers with the error and ends. code may be "". */
 void weiri_call_fail(weiri_call *call, const char *code, const weir_error *err);
 void weiri_call_fail_at_once(weiri_call *call, const char *code, const weir_error *err); /* of a call not yet begun: frees it */
+void weiri_call_no_memory(weiri_reply_fn *done, void *user); /* answers a request that got no call for want of memory */
 
 /* ---- commands ------------------------------------------------------------------------------------------ */
 
@@ -76,7 +87,7 @@ typedef struct weiri_packed {
     char key[256];
     weiri_buffer bytes; /* kept by the caller from one to the next */
 } weiri_packed;
-/* Errors: INVALID: no key, bad UTF-8, too large. */
+/* Errors: INVALID: no key, bad UTF-8, too large; NO_MEMORY. */
 WEIR_MUST_USE weir_status weiri_pack_command(
     const weiri_type *type, const ProtobufCMessage *message, weiri_packed *ret_packed, weir_error *err);
 WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_error *err); /* 1-128 bytes, no control characters */
@@ -84,6 +95,8 @@ WEIR_MUST_USE weir_status weiri_check_id(const char *what, const char *id, weir_
 bool weiri_is_traceparent(const char *text);
 /* A log that has failed takes nothing until the engine is opened again: no BUSY, which a sender would repeat for ever. */
 #define WEIRI_LOG_FAILED "log-failed"
+/* Of a question that was with its lane when the log failed: it has changed nothing, so it isn't `unknown`, as a command is. */
+#define WEIRI_NOT_TOLD "the log has failed: ask again when the engine has been opened anew"
 /* Submits. *ret_code: "" or the code for the error. */
 WEIR_MUST_USE weir_status weiri_submit_to_lane(weiri_service *service, const weiri_submit *submit, const char **ret_code, weir_error *err);
 
@@ -94,11 +107,15 @@ typedef struct weiri_told {
     bool line;           /* of a batch: with status, position and repeated */
 } weiri_told;
 enum { WEIRI_TOKEN_ROOM = 64 };
-/* Appends the JSON object of an outcome, or the problem. Callback thread only (it reads the events). ret_token: "" or the token. */
+/* Appends the JSON object of an outcome, or the problem; it reads the events. ret_token: "" or the token. Thread: any. */
 const weiri_answer_row *weiri_outcome_write(
     weiri_service *service, const weiri_told *told, const weiri_answer *answer, weiri_buffer *to, char ret_token[WEIRI_TOKEN_ROOM]);
 
 /* ---- aggregates and events ----------------------------------------------------------------------------- */
+
+/* Is the key's partition served by another process? */
+bool weiri_is_elsewhere(weiri_service *service, const char *key);
+enum { WEIRI_ELSEWHERE_MS = 10000, WEIRI_ELSEWHERE_RECORDS = 500000 }; /* how long, and how much, is read for one question */
 
 /* Errors: NOT_FOUND with the nearest name, INVALID (the key). */
 WEIR_MUST_USE weir_status weiri_find_aggregate(
@@ -106,6 +123,10 @@ WEIR_MUST_USE weir_status weiri_find_aggregate(
 
 /* What the views or events may be asked up to: the durable end of each partition. ends: 64. */
 void weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends);
+
+/* opening.c */
+char *weiri_data_dir(const weir_module *module, const weiri_settings *settings);
+WEIR_MUST_USE weir_status weiri_open_log(weiri_service *service, const weiri_settings *settings, weir_error *err);
 
 /* Members "module", "logId", "partitions", "format" and "created". */
 void weiri_identity_write(weiri_buffer *to, const weiri_log_identity *identity);

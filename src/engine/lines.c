@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/json.h"
+#include <stdlib.h>
 
 /* ---- the lines ----------------------------------------------------------------------------------------- */
 
@@ -25,7 +26,10 @@ find_lines(weiri_bytes body, weiri_lines *source, weir_error *err)
                 return weiri_error_set(err, WEIR_INVALID, "a batch has at most %d commands: send several requests", WEIRI_BATCH_MOST);
             if (source->n == room) {
                 room = room == 0 ? 64 : 2 * room;
-                source->pieces = weiri_reallocate(source->pieces, room * sizeof *source->pieces);
+                weiri_bytes *pieces = realloc(source->pieces, room * sizeof *pieces);
+                if (pieces == NULL)
+                    return weiri_error_set(err, WEIR_NO_MEMORY, "no memory for a batch of more than %zu commands", source->n);
+                source->pieces = pieces;
             }
             source->pieces[source->n++] = (weiri_bytes){ text + at, size };
         }

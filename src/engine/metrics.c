@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * GET /metrics: Prometheus text format 0.0.4. Names begin with weir_; counters end in _total. Thread: any. */
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/memory.h"
 #include <inttypes.h>
 
@@ -26,13 +27,22 @@ static const lane_row lane_rows[] = {
     { "weir_queue_bytes", "gauge", "Bytes of commands that wait in the lane.", "", LANE(queue_bytes) },
     { "weir_queue_refused_total", "counter", "Commands refused because the queue was full.", "", LANE(queue_refused) },
     { "weir_aggregates", "gauge", "Aggregates in memory.", "", LANE(aggregates) },
+    { "weir_aggregates_known", "gauge", "Aggregates that have had an event.", "", LANE(aggregates_known) },
     { "weir_state_bytes", "gauge", "Bytes of states in memory.", "", LANE(state_bytes) },
+    { "weir_state_bytes_limit", "gauge", "Bytes of states that may be in memory.", "", LANE(state_bytes_limit) },
+    { "weir_states_evicted_total", "counter", "States put out of memory.", "", LANE(states_evicted) },
+    { "weir_states_loaded_total", "counter", "States loaded again from the checkpoint.", "", LANE(states_loaded) },
+    { "weir_states_unreadable_total", "counter", "Requests refused because a state could not be loaded.", "", LANE(states_unreadable) },
+    { "weir_states_waits_total", "counter", "Times that the lane waited for a checkpoint to make room for states.", "",
+        LANE(states_waits) },
     { "weir_window_entries", "gauge", "Outcomes remembered for repeats.", "", LANE(window_entries) },
     { "weir_window_age_ms", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
     { "weir_quarantined_aggregates", "gauge", "Aggregates that take no commands until a person releases them.", "", LANE(kept_out) },
     { "weir_quarantined_commands", "gauge", "Commands held in quarantine, or released and not tried again yet.", "", LANE(held) },
     { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
+    { "weir_checkpoints_failed_total", "counter", "Checkpoints that could not be written.", "", LANE(checkpoints_failed) },
     { "weir_checkpoint_offset", "gauge", "Offset in events from which a restart replays.", "", LANE(checkpoint_offset) },
+    { "weir_lane_reopened_total", "counter", "Times that an append's result was not known, and the lane began anew.", "", LANE(reopened) },
     { "weir_recovered_events", "gauge", "Events replayed when the engine was opened.", "", LANE(recovered_events) },
 };
 
@@ -70,6 +80,37 @@ write_lanes(weiri_service *service, weiri_buffer *to)
     weiri_release(lanes);
 }
 
+/* Of a shared log. */
+static void
+write_shared(weiri_service *service, weiri_buffer *to)
+{
+    if (!weiri_log_shared(service->log))
+        return;
+    head(to, "weir_lane_state", "gauge", "1 for the state that the partition's lane is in.");
+    for (uint32_t p = 0; p < service->identity->partitions; p++)
+        for (weiri_lane_life life = WEIRI_LANE_SERVING; life <= WEIRI_LANE_HALTED; life++)
+            weiri_buffer_print(to, "weir_lane_state{partition=\"%" PRIu32 "\",state=\"%s\"} %d\n", p, weiri_lane_life_name(life),
+                weiri_commands_lane(service->commands, p, NULL) == life);
+    single(
+        to, "weir_front_waiters", "gauge", "Commands sent whose outcome has not come.", (int64_t)weiri_commands_waiters(service->commands));
+    weiri_log_metrics m = { 0 };
+    weiri_log_metrics_get(service->log, &m);
+    single(to, "weir_kafka_commits_total", "counter", "Transactions of this process's lanes.", (int64_t)m.shared.commits);
+    single(to, "weir_kafka_records_total", "counter", "Records in them.", (int64_t)m.shared.records);
+    single(to, "weir_kafka_commit_us_total", "counter", "Microseconds spent in them.", (int64_t)m.shared.commit_us_total);
+    single(to, "weir_kafka_fences_total", "counter", "Partitions taken over.", (int64_t)m.shared.fences);
+    single(
+        to, "weir_kafka_reopenings_total", "counter", "Attempts to take one over that had to be made again.", (int64_t)m.shared.reopenings);
+    single(
+        to, "weir_kafka_stale_writer_total", "counter", "Records of an older owner that were passed by.", (int64_t)m.shared.stale_writer);
+    single(to, "weir_kafka_repeats_total", "counter", "Records that had come before.", (int64_t)m.shared.repeats);
+    single(to, "weir_kafka_foreign_total", "counter", "Records in events and outcomes that no lane wrote.", (int64_t)m.shared.foreign);
+    single(to, "weir_kafka_sending", "gauge", "Commands on their way to Kafka.", (int64_t)m.shared.sending);
+    single(to, "weir_kafka_lag", "gauge", "Records not yet in the local copy, as far as is known.", (int64_t)m.shared.lag);
+    single(to, "weir_elsewhere_bytes", "gauge", "Memory of the index of aggregates that other processes serve.",
+        (int64_t)weiri_elsewhere_bytes(service->elsewhere));
+}
+
 static void
 write_log(weiri_service *service, weiri_buffer *to)
 {
@@ -81,7 +122,8 @@ write_log(weiri_service *service, weiri_buffer *to)
     single(to, "weir_log_records_total", "counter", "Records committed.", (int64_t)m.records);
     single(to, "weir_log_bytes_total", "counter", "Bytes committed.", (int64_t)m.bytes);
     single(to, "weir_log_sync_us_total", "counter", "Microseconds spent in commits.", (int64_t)m.sync_us_total);
-    single(to, "weir_log_oldest_reader_ms", "gauge", "Age of the oldest read transaction.", m.oldest_reader_ms);
+    single(to, "weir_log_oldest_reader_ms", "gauge", "How long the oldest read transaction has made the file grow.", m.oldest_reader_ms);
+    single(to, "weir_log_oldest_reader_pid", "gauge", "Process of the oldest read transaction; 0: nobody holds one.", m.oldest_reader_pid);
     single(to, "weir_log_failed", "gauge", "1 when the log takes no more.", weiri_log_state(service->log, &err) != WEIR_OK);
     single(to, "weir_disk_free_bytes", "gauge", "Free space where the log lies.", (int64_t)m.disk_free_bytes);
     single(to, "weir_disk_used_bytes", "gauge", "Space that the log takes.", (int64_t)m.disk_used_bytes);
@@ -120,6 +162,16 @@ write_views(weiri_service *service, weiri_buffer *to)
 }
 
 void
+weiri_service_oldest_reader(weiri_service *service, int64_t *ret_ms, int64_t *ret_pid)
+{
+    weiri_log_metrics m = { 0 };
+
+    weiri_log_metrics_get(service->log, &m);
+    *ret_ms = m.oldest_reader_ms;
+    *ret_pid = m.oldest_reader_pid;
+}
+
+void
 weiri_service_metrics(weiri_service *service, weiri_reply *reply)
 {
     weiri_buffer *to = &reply->body;
@@ -128,7 +180,10 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
     weiri_buffer_print(to, "weir_info{module=\"%s\",log=\"%016" PRIx64 "\"} 1\n", service->module->name, service->identity->id);
     single(to, "weir_start_time_ms", "gauge", "When the engine was opened, Unix time.", service->started_ms);
     single(to, "weir_waiting_requests", "gauge", "Requests that wait for their outcomes.", (int64_t)weiri_timers_count(&service->timers));
+    single(to, "weir_waiting_refused_total", "counter", "Requests refused because too many wait.",
+        (int64_t)atomic_load_explicit(&service->timers.refused, memory_order_relaxed));
     write_lanes(service, to);
+    write_shared(service, to);
     write_log(service, to);
     write_views(service, to);
     reply->http = 200;

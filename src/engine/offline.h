@@ -6,6 +6,7 @@
 
 #include <weir/domain.h>
 #include "engine/service.h"
+#include "engine/settings.h"
 #include "log/embedded/embedded.h"
 
 typedef struct weiri_offline weiri_offline;
@@ -27,6 +28,21 @@ void weiri_offline_events(weiri_offline *offline, const char *types, const char 
 /* As weiri_service_state and weiri_service_history, by reading the aggregate's partition. A state needs the module. */
 void weiri_offline_state(weiri_offline *offline, const char *aggregate, const char *key, uint64_t at_version, weiri_reply *reply);
 void weiri_offline_history(weiri_offline *offline, const weiri_history_call *call, weiri_reply *reply);
+
+/* What is wrong with the topics of the broker that the settings name, or with `apply` what was done about it: `found` hears of each
+ * in words. Nothing is opened. Errors: IO, INVALID. */
+typedef struct weiri_topics_call {
+    bool apply;
+    uint32_t partitions, replication; /* 0: as they are, or the default */
+    void (*found)(void *user, const char *words);
+    void *user;
+} weiri_topics_call;
+WEIR_MUST_USE weir_status weiri_offline_topics(
+    const char *module, const weiri_settings *settings, const weiri_topics_call *call, weir_error *err);
+
+/* Lines for kafka-acls.sh: what a process of the role ("front", "lane", "views", or "admin": whoever applies topics) may do. principal
+ * NULL: User:APP-ROLE. */
+void weiri_offline_acl(const char *module, const weiri_settings *settings, const char *role, const char *principal, weiri_buffer *to);
 
 /* The canonical dump of a view's newest database file in DIR/views, text/plain. No module is needed. */
 void weiri_offline_view_dump(const char *dir, const char *view, weiri_reply *reply);

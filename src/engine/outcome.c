@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Telling what became of a command. The lane says where its events lie; their types are read back from the log, so a repeat
- * tells the same as the first answer did. Thread: the callback thread, which owns the finders. */
+ * tells the same as the first answer did. Thread: any; the finders are under service->telling. */
 #include "engine/inside.h"
 #include "engine/events.h"
 #include "message/outcome.h"
@@ -25,6 +25,7 @@ write_events(weiri_service *service, const weiri_told *told, const weiri_answer 
     weir_status status = WEIR_OK;
     weiri_record record;
 
+    weiri_lock_take(&service->telling);
     weiri_member(to, "events");
     weiri_buffer_add_char(to, '[');
     for (uint32_t i = 0; i < answer->events && answer->events_offset != WEIRI_NO_EVENTS && status == WEIR_OK; i++) {
@@ -40,6 +41,7 @@ write_events(weiri_service *service, const weiri_told *told, const weiri_answer 
         weiri_buffer_add_char(to, '}');
     }
     weiri_buffer_add_char(to, ']');
+    weiri_lock_give(&service->telling);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "message/outcome.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 weir_status
 weir_open(const weir_module *module, const char *settings_text, weir_engine **ret_engine, weir_error *err)
@@ -133,8 +134,10 @@ weir_submit(weir_engine *engine, const ProtobufCMessage *command, const weir_sub
         status = check_submission(given, &why);
     if (status == WEIR_OK)
         status = weiri_pack_command(type, command, &packed, &why);
+    submitted *s = status == WEIR_OK ? malloc(sizeof *s) : NULL;
+    if (status == WEIR_OK && s == NULL)
+        status = weiri_error_set(&why, WEIR_NO_MEMORY, "no memory for a command: nothing was taken");
     if (status == WEIR_OK) {
-        submitted *s = weiri_allocate(sizeof *s);
         *s = (submitted){ engine, done, user, weiri_settling_join(&engine->settling) };
         weiri_submit to = {
             .type = type,

@@ -24,8 +24,9 @@ freshness_of(weir_engine *engine, const weir_outcome *after, uint64_t sources[64
     if (after->log_id != engine->identity->id)
         return weiri_error_set(
             err, WEIR_INVALID, "the outcome is of log %016" PRIx64 ", and this is log %016" PRIx64, after->log_id, engine->identity->id);
-    if (after->partition < 0 || (uint32_t)after->partition >= engine->identity->partitions ||
-        after->source >= weiri_log_end(engine->log, WEIRI_TOPIC_COMMANDS, (uint32_t)after->partition))
+    uint64_t ends[64];
+    weiri_ends(engine, WEIRI_TOPIC_COMMANDS, ends);
+    if (after->partition < 0 || (uint32_t)after->partition >= engine->identity->partitions || after->source >= ends[after->partition])
         return weiri_error_set(err, WEIR_INVALID, "the outcome's position is ahead of this log");
     sources[after->partition] = after->source + 1;
     return WEIR_OK;

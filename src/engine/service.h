@@ -79,6 +79,7 @@ typedef struct weiri_commands_call {
     weiri_bytes body; /* copied */
     const char *traceparent;
     int64_t timeout_ms;
+    bool refuse_at_once;  /* never wait for room in a lane: the lines that find none are answered 503 */
     weiri_reply_fn *done; /* body: one line a command, in order */
     void *user;
 } weiri_commands_call;
@@ -142,5 +143,7 @@ void weiri_service_info(weiri_service *service, weiri_reply *reply);  /* GET /in
 void weiri_service_live(weiri_service *service, weiri_reply *reply);
 void weiri_service_ready(weiri_service *service, weiri_reply *reply);
 void weiri_service_metrics(weiri_service *service, weiri_reply *reply); /* Prometheus text format 0.0.4 */
+/* How long, and by which process, a read transaction has kept the log from using its pages again; 0, 0: by none. */
+void weiri_service_oldest_reader(weiri_service *service, int64_t *ret_ms, int64_t *ret_pid);
 
 #endif

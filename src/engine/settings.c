@@ -23,14 +23,26 @@ const weiri_setting_row weiri_setting_rows[] = {
     { "listen", WEIRI_SETTING_TEXT, "127.0.0.1:8080", 0, 0, "address and port of HTTP; port 0: any free one" },
     { "http.threads", WEIRI_SETTING_NUMBER, "0", 0, 64, "threads of HTTP; 0: one a core, at most 4" },
     { "http.connections", WEIRI_SETTING_NUMBER, "10000", 1, 1000000, "connections at once" },
+    { "http.idle", WEIRI_SETTING_NUMBER, "60", 1, 3600, "seconds after which a connection is closed on which nothing moves" },
     { "queue.items", WEIRI_SETTING_NUMBER, "65536", 1, 16777216, "commands that may wait in one lane" },
     { "queue.size", WEIRI_SETTING_SIZE, "64MB", 2 * MIB, 16 * GIB, "bytes of commands that may wait in one lane" },
     { "window", WEIRI_SETTING_NUMBER, "262144", 1, 16777216, "outcomes with a client's id remembered in a partition" },
     { "checkpoint.events", WEIRI_SETTING_NUMBER, "1000000", 1, 1000000000, "a checkpoint is begun after so many events of a partition" },
+    { "states.memory", WEIRI_SETTING_SIZE, "1GB", MIB, 1024 * GIB,
+        "memory for the states of aggregates; the others wait in the checkpoint" },
+    { "waiters", WEIRI_SETTING_NUMBER, "262144", 1, 16777216, "requests that may wait for their outcomes at once" },
     { "disk.reserve", WEIRI_SETTING_SIZE, "256MB", MIB, 1024 * GIB, "free disk space below which no command is taken" },
     { "query.timeout", WEIRI_SETTING_NUMBER, "5000", 1, 3600000, "milliseconds that one query may run" },
     { "query.rows", WEIRI_SETTING_NUMBER, "100000", 1, 10000000, "rows that one answer may have" },
     { "outcome.timeout", WEIRI_SETTING_NUMBER, "30000", 1, 3600000, "milliseconds a request waits for its command's outcome" },
+    { "log", WEIRI_SETTING_WORD, "embedded", 0, 0, "where commands and events are kept: embedded or kafka", "embedded,kafka" },
+    { "brokers", WEIRI_SETTING_TEXT, "127.0.0.1:9092", 0, 0, "Kafka's bootstrap servers: HOST:PORT,HOST:PORT" },
+    { "app", WEIRI_SETTING_TEXT, "", 0, 0, "prefix of the topics, the group and the transactional ids; empty: the module's name" },
+    { "roles", WEIRI_SETTING_WORDS, "front,lane,views", 0, 0, "what this process does on Kafka: any of front, lane, views",
+        "front,lane,views" },
+    { "events.format", WEIRI_SETTING_WORD, "json", 0, 0, "how events are written to Kafka: json or protobuf", "json,protobuf" },
+    { "kafka.options", WEIRI_SETTING_PAIRS, "", 0, 0, "librdkafka's own properties: name=value name='a value'; also -X name=value" },
+    { "cluster.weak", WEIRI_SETTING_WORD, "no", 0, 0, "yes: fewer than 3 replicas and min.insync.replicas below 2 will do", "yes,no" },
     { "url", WEIRI_SETTING_TEXT, "http://127.0.0.1:8080", 0, 0, "where the running engine is that send, show and view talk to" },
     { NULL, WEIRI_SETTING_TEXT, NULL, 0, 0, NULL },
 };
@@ -89,6 +101,46 @@ read_number(const weiri_setting_row *row, const char *text, uint64_t *ret_value)
     return row->kind == WEIRI_SETTING_SIZE ? read_size(text, ret_value) : weiri_text_to_uint64(text, ret_value);
 }
 
+/* The next word of a list with commas; NULL: no more. */
+static const char *
+next_word(const char **at, size_t *ret_size)
+{
+    const char *word = *at;
+
+    if (word == NULL)
+        return NULL;
+    *ret_size = strcspn(word, ",");
+    *at = word[*ret_size] == '\0' ? NULL : word + *ret_size + 1;
+    return word;
+}
+
+static bool
+list_has(const char *list, const char *word, size_t size)
+{
+    const char *at = list, *one;
+    size_t one_size;
+
+    while ((one = next_word(&at, &one_size)) != NULL)
+        if (one_size == size && memcmp(one, word, size) == 0)
+            return true;
+    return false;
+}
+
+static weir_status
+check_words(const weiri_setting_row *row, const char *value, const char *origin, weir_error *err)
+{
+    const char *at = value, *word;
+    size_t size;
+
+    if (row->kind == WEIRI_SETTING_WORD && strchr(value, ',') != NULL)
+        return weiri_error_set(err, WEIR_INVALID, "%s: %s=%s: expected one of %s", origin, row->name, value, row->choices);
+    while ((word = next_word(&at, &size)) != NULL)
+        if (!list_has(row->choices, word, size))
+            return weiri_error_set(
+                err, WEIR_INVALID, "%s: %s=%s: '%.*s' is none of %s", origin, row->name, value, (int)size, word, row->choices);
+    return WEIR_OK;
+}
+
 static weir_status
 check(const weiri_setting_row *row, const char *value, const char *origin, weir_error *err)
 {
@@ -103,6 +155,11 @@ check(const weiri_setting_row *row, const char *value, const char *origin, weir_
         if (!weiri_utf8_valid(weiri_bytes_of(value)))
             return weiri_error_set(err, WEIR_INVALID, "%s: %s is not UTF-8 text", origin, row->name);
         return WEIR_OK;
+    case WEIRI_SETTING_WORD:
+    case WEIRI_SETTING_WORDS:
+        return check_words(row, value, origin, err);
+    case WEIRI_SETTING_PAIRS:
+        return weiri_settings_check_pairs(row->name, value, origin, err);
     case WEIRI_SETTING_NUMBER:
     case WEIRI_SETTING_SIZE:
         break;
@@ -155,6 +212,12 @@ weiri_settings_number(const weiri_settings *settings, const char *name)
 
     weiri_assert(read_number(&weiri_setting_rows[row_of(name)], weiri_settings_text(settings, name), &value));
     return value;
+}
+
+bool
+weiri_settings_has(const weiri_settings *settings, const char *name, const char *word)
+{
+    return list_has(weiri_settings_text(settings, name), word, strlen(word));
 }
 
 const char *

@@ -9,7 +9,14 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-typedef enum weiri_setting_kind { WEIRI_SETTING_TEXT, WEIRI_SETTING_NUMBER, WEIRI_SETTING_SIZE } weiri_setting_kind;
+typedef enum weiri_setting_kind {
+    WEIRI_SETTING_TEXT,
+    WEIRI_SETTING_NUMBER,
+    WEIRI_SETTING_SIZE,
+    WEIRI_SETTING_WORD,  /* one of the choices */
+    WEIRI_SETTING_WORDS, /* some of them, with commas between */
+    WEIRI_SETTING_PAIRS, /* "name=value name='a value'", some of which may be secret */
+} weiri_setting_kind;
 
 typedef struct weiri_setting_row {
     const char *name; /* "dir"; the flag is --dir, the variable WEIR_DIR */
@@ -17,6 +24,7 @@ typedef struct weiri_setting_row {
     const char *fallback; /* the default, as text */
     uint64_t least, most; /* of a NUMBER or SIZE */
     const char *what;     /* for --help: a few words with the unit */
+    const char *choices;  /* of a WORD or WORDS: with commas between */
 } weiri_setting_row;
 
 /* Ends with a row whose name is NULL. */
@@ -40,6 +48,17 @@ WEIR_MUST_USE weir_status weiri_settings_read_environment(weiri_settings *settin
 const char *weiri_settings_text(const weiri_settings *settings, const char *name); /* the name must be in the table */
 uint64_t weiri_settings_number(const weiri_settings *settings, const char *name);  /* a SIZE: bytes ("64MB" = 64 MiB) */
 const char *weiri_settings_origin(const weiri_settings *settings, const char *name);
+/* Of a WORD: is it this one? Of WORDS: is it among them? */
+bool weiri_settings_has(const weiri_settings *settings, const char *name, const char *word);
+/* The pairs of PAIRS, "name=value" each without quotes; ends with NULL. Gives the list and each of it for weiri_release. */
+char **weiri_settings_pairs(const weiri_settings *settings, const char *name);
+/* Adds one more pair to PAIRS. Errors: INVALID: no pair. */
+WEIR_MUST_USE weir_status weiri_settings_add_pair(
+    weiri_settings *settings, const char *name, const char *pair, const char *origin, weir_error *err);
+/* What setting PAIRS checks. */
+WEIR_MUST_USE weir_status weiri_settings_check_pairs(const char *name, const char *value, const char *origin, weir_error *err);
+/* The value as people may see it: what names a password or a secret is hidden. */
+void weiri_settings_show(const weiri_settings *settings, const char *name, weiri_buffer *to);
 void weiri_settings_fini(weiri_settings *settings);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/memory.h"
 #include "engine/settings.h"
 
 static char path[] = "/tmp/weir-settings-XXXXXX";
@@ -191,10 +192,57 @@ test_every_default_is_itself_allowed(void **state)
     weiri_settings_fini(&s);
 }
 
+static void
+test_words_are_some_of_the_choices(void **state)
+{
+    weiri_settings s = { 0 };
+    weir_error err;
+
+    assert_true(
+        weiri_settings_has(&s, "roles", "front") && weiri_settings_has(&s, "roles", "lane") && weiri_settings_has(&s, "roles", "views"));
+    assert_int_equal(weiri_settings_set(&s, "roles", "lane,views", "x", &err), WEIR_OK);
+    assert_true(!weiri_settings_has(&s, "roles", "front") && weiri_settings_has(&s, "roles", "lane"));
+    refused(weiri_settings_set(&s, "roles", "lane,view", "x", &err), &err, "'view' is none of front,lane,views");
+    refused(weiri_settings_set(&s, "roles", "", "x", &err), &err, "is none of");
+    refused(weiri_settings_set(&s, "log", "embedded,kafka", "x", &err), &err, "expected one of embedded,kafka");
+    refused(weiri_settings_set(&s, "cluster.weak", "true", "x", &err), &err, "'true' is none of yes,no");
+    weiri_settings_fini(&s);
+}
+
+static void
+test_pairs_are_split_and_their_secrets_hidden(void **state)
+{
+    weiri_settings s = { 0 };
+    weiri_buffer shown = { 0 };
+    weir_error err;
+
+    refused(weiri_settings_set(&s, "kafka.options", "a=b c", "x", &err), &err, "expected name=value, found 'c'");
+    refused(weiri_settings_set(&s, "kafka.options", "=b", "x", &err), &err, "expected name=value");
+    refused(weiri_settings_set(&s, "kafka.options", "a='b", "x", &err), &err, "a quote is not closed");
+    assert_int_equal(weiri_settings_set(&s, "kafka.options", "a=b  sasl.password='p q'", "weir.conf:1", &err), WEIR_OK);
+    assert_int_equal(weiri_settings_add_pair(&s, "kafka.options", "c=it's d", "-X", &err), WEIR_OK);
+    refused(weiri_settings_add_pair(&s, "kafka.options", "abc", "-X", &err), &err, "-X: expected name=value, found 'abc'");
+    assert_string_equal(weiri_settings_origin(&s, "kafka.options"), "weir.conf:1, -X");
+    char **pairs = weiri_settings_pairs(&s, "kafka.options");
+    assert_string_equal(pairs[0], "a=b");
+    assert_string_equal(pairs[1], "sasl.password=p q");
+    assert_string_equal(pairs[2], "c=it's d");
+    assert_null(pairs[3]);
+    weiri_settings_show(&s, "kafka.options", &shown);
+    assert_string_equal(weiri_buffer_text(&shown), "a=b sasl.password=*** c=\"it's d\"");
+    for (size_t i = 0; pairs[i] != NULL; i++)
+        weiri_release(pairs[i]);
+    weiri_release(pairs);
+    weiri_buffer_fini(&shown);
+    weiri_settings_fini(&s);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_are_some_of_the_choices),
+        cmocka_unit_test(test_pairs_are_split_and_their_secrets_hidden),
         cmocka_unit_test(test_an_unknown_name_is_told_with_the_nearest),
         cmocka_unit_test(test_numbers_sizes_and_ranges_are_checked),
         cmocka_unit_test(test_a_flag_beats_a_variable_beats_the_file_beats_the_default),

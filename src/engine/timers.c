@@ -5,9 +5,10 @@
 #include "engine/timers.h"
 
 void
-weiri_timers_init(weiri_timers *timers, const weiri_world *world)
+weiri_timers_init(weiri_timers *timers, const weiri_world *world, size_t most)
 {
     timers->world = world;
+    timers->most = most;
     weiri_lock_init(&timers->lock);
     weiri_signal_init(&timers->changed);
     timers->head.next = timers->head.previous = &timers->head;
@@ -101,7 +102,7 @@ weiri_timers_add(weiri_timers *timers, weiri_timer *timer, int64_t timeout_ms)
 
     timer->deadline_us = timers->world->monotonic_us(timers->world) + timeout_ms * 1000;
     weiri_lock_take(&timers->lock);
-    room = timers->count < WEIRI_TIMERS_MOST;
+    room = timers->count < timers->most;
     if (room) {
         timer->next = &timers->head;
         timer->previous = timers->head.previous;
@@ -115,6 +116,8 @@ weiri_timers_add(weiri_timers *timers, weiri_timer *timer, int64_t timeout_ms)
     weiri_lock_give(&timers->lock);
     if (earlier)
         weiri_signal_raise(&timers->changed);
+    if (!room)
+        atomic_fetch_add_explicit(&timers->refused, 1, memory_order_relaxed);
     return room;
 }
 
@@ -136,4 +139,14 @@ weiri_timers_count(weiri_timers *timers)
     size_t count = timers->count;
     weiri_lock_give(&timers->lock);
     return count;
+}
+
+bool
+weiri_timers_full(weiri_timers *timers)
+{
+    bool full = weiri_timers_count(timers) >= timers->most;
+
+    if (full)
+        atomic_fetch_add_explicit(&timers->refused, 1, memory_order_relaxed);
+    return full;
 }

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include "engine/timers.h"
 
+enum { MOST = 262144 }; /* the default of the setting */
+
 typedef struct probe {
     weiri_timer timer;
     _Atomic int expired;
@@ -38,7 +40,7 @@ test_a_timer_expires_once_and_the_removed_never(void **state)
     probe_init(&soon);
     probe_init(&late);
     probe_init(&removed);
-    weiri_timers_init(&timers, &weiri_world_real);
+    weiri_timers_init(&timers, &weiri_world_real, MOST);
     assert_int_equal(weiri_timers_start(&timers), WEIR_OK);
     assert_true(weiri_timers_add(&timers, &late.timer, 3600000));
     assert_true(weiri_timers_add(&timers, &removed.timer, 3600000));
@@ -61,15 +63,15 @@ test_a_timer_expires_once_and_the_removed_never(void **state)
 static void
 test_there_is_a_limit(void **state)
 {
-    static weiri_timer many[WEIRI_TIMERS_MOST + 1];
+    static weiri_timer many[MOST + 1];
     weiri_timers timers = { 0 };
 
-    weiri_timers_init(&timers, &weiri_world_real);
-    for (size_t i = 0; i < WEIRI_TIMERS_MOST; i++)
+    weiri_timers_init(&timers, &weiri_world_real, MOST);
+    for (size_t i = 0; i < MOST; i++)
         assert_true(weiri_timers_add(&timers, &many[i], 3600000));
-    assert_false(weiri_timers_add(&timers, &many[WEIRI_TIMERS_MOST], 3600000));
+    assert_false(weiri_timers_add(&timers, &many[MOST], 3600000));
     assert_true(weiri_timers_remove(&timers, &many[0]));
-    assert_true(weiri_timers_add(&timers, &many[WEIRI_TIMERS_MOST], 3600000));
+    assert_true(weiri_timers_add(&timers, &many[MOST], 3600000));
     weiri_timers_fini(&timers);
 }
 

@@ -2,6 +2,7 @@
  * Views asked: tables and queries as JSON or CSV, with the position that the rows were read at. Thread: the caller's, which
  * waits here for the token it brought. */
 #include "engine/inside.h"
+#include "log/shared.h"
 #include "base/number.h"
 #include "base/assert.h"
 #include "base/memory.h"
@@ -15,8 +16,11 @@
 void
 weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends)
 {
+    /* A shared log's commands end nowhere that is known here: what another process has answered may be ahead of the copy. */
+    bool unknown = topic == WEIRI_TOPIC_COMMANDS && weiri_log_shared(service->log);
+
     for (uint32_t p = 0; p < service->identity->partitions; p++)
-        ends[p] = weiri_log_end(service->log, topic, p);
+        ends[p] = unknown ? UINT64_MAX : weiri_log_end(service->log, topic, p);
 }
 
 /* ---- rows as JSON -------------------------------------------------------------------------------------- */
@@ -142,6 +146,16 @@ fill_reply(weiri_service *service, const weiri_view_call *call, weir_status stat
         write_json(result, &reply->body);
 }
 
+/* False: this process keeps none, and the reply says so. */
+static bool
+has_views(const weiri_service *service, weiri_reply *reply)
+{
+    if (service->roles.views)
+        return true;
+    weiri_reply_problem(reply, WEIR_NOT_FOUND, "", "this process keeps no views: it has not the role 'views'");
+    return false;
+}
+
 void
 weiri_service_view(weiri_service *service, const weiri_view_call *call, weiri_reply *reply)
 {
@@ -151,6 +165,8 @@ weiri_service_view(weiri_service *service, const weiri_view_call *call, weiri_re
     const char *code;
     weir_error err;
 
+    if (!has_views(service, reply))
+        return;
     if (call->position != NULL) {
         weiri_ends(service, WEIRI_TOPIC_COMMANDS, ends);
         if (weiri_token_parse(call->position, service->identity->id, ends, service->identity->partitions, sources, &code, &err) !=
@@ -181,27 +197,6 @@ write_vector(weiri_buffer *to, const weiri_service *service, const weiri_view_st
     weiri_member_text(to, "position", position);
 }
 
-/* Its tables and queries, as members of the view. */
-static void
-write_offers(weiri_buffer *to, const weiri_service *service, size_t i)
-{
-    static const char *const names[] = { "tables", "queries" };
-    weiri_buffer described = { 0 };
-    json_t *offers = NULL;
-    weir_error err;
-
-    weiri_views_describe(service->views, i, &described);
-    weiri_assert(weiri_json_parse(weiri_buffer_bytes(&described), &offers, &err) == WEIR_OK);
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-        char *text = json_dumps(json_object_get(offers, names[k]), JSON_COMPACT | JSON_ENCODE_ANY);
-        weiri_member(to, names[k]);
-        weiri_buffer_add_text(to, text != NULL ? text : "[]");
-        free(text);
-    }
-    json_decref(offers);
-    weiri_buffer_fini(&described);
-}
-
 static void
 write_view(weiri_buffer *to, weiri_service *service, size_t i)
 {
@@ -221,7 +216,8 @@ write_view(weiri_buffer *to, weiri_service *service, size_t i)
     write_vector(to, service, &status);
     if (status.error[0] != '\0')
         weiri_member_text(to, "error", status.error);
-    write_offers(to, service, i);
+    weiri_buffer_add_char(to, ',');
+    weiri_views_describe(service->views, i, to);
     weiri_buffer_add_char(to, '}');
 }
 

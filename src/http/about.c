@@ -28,10 +28,32 @@ weiri_http_info(weiri_request *request)
     answer(request, weiri_service_info);
 }
 
+/* The engine's, then what it does not know: the connections. */
 void
 weiri_http_metrics(weiri_request *request)
 {
-    answer(request, weiri_service_metrics);
+    static const char *const names[] = { NULL };
+    weiri_http *http = request->http;
+    weiri_buffer *to = &request->reply.body;
+    const struct {
+        const char *name, *kind, *help;
+        uint64_t value;
+    } rows[] = {
+        { "weir_http_connections", "gauge", "Connections open.", atomic_load(&http->connections) },
+        { "weir_http_connections_limit", "gauge", "Connections that may be open.", http->connections_most },
+        { "weir_http_turned_away_total", "counter", "Connections refused because too many are open.", atomic_load(&http->turned_away) },
+        { "weir_http_cut_total", "counter", "Connections cut because their client was too slow in all.", atomic_load(&http->watch.cut) },
+        { "weir_http_body_bytes", "gauge", "Bytes of bodies being received.", atomic_load(&http->body_bytes) },
+        { "weir_http_reply_bytes", "gauge", "Bytes of replies being sent.", atomic_load(&http->reply_bytes) },
+    };
+
+    if (!weiri_http_parameters_known(request, names))
+        return;
+    weiri_service_metrics(http->service, &request->reply);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        weiri_buffer_print(to, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name, rows[i].kind,
+            rows[i].name, (unsigned long long)rows[i].value);
+    weiri_request_ready(request);
 }
 
 void

@@ -10,7 +10,7 @@ enum { PAUSE_US = 10000 };
 
 /* As many connections as there may be: says so, instead of leaving the client to wait for one that ends. */
 static void
-turn_away(int fd)
+turn_away(weiri_http *http, int fd)
 {
     static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
                                "\"detail\":\"too many connections; try again later\"}";
@@ -20,6 +20,7 @@ turn_away(int fd)
         "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%s",
         sizeof body - 1, body);
 
+    atomic_fetch_add_explicit(&http->turned_away, 1, memory_order_relaxed);
     (void)!send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(fd);
 }
@@ -39,7 +40,7 @@ run(void *argument)
             continue;
         }
         if (atomic_load(&http->connections) >= http->connections_most)
-            turn_away(fd);
+            turn_away(http, fd);
         else
             (void)MHD_add_connection(http->daemon, fd, (struct sockaddr *)&from, size); /* closes it when it fails */
     }

@@ -104,6 +104,10 @@ weiri_answer_send(weiri_request *request, bool close)
     struct MHD_Response *response = MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
+    atomic_fetch_add_explicit(&request->http->reply_bytes, reply->body.size, memory_order_relaxed);
+    request->reply_counted += reply->body.size;
+    weiri_watch_bytes(&request->http->watch, &request->watched);
+    weiri_watch_allow(&request->http->watch, &request->watched, reply->body.size);
     if (add_headers(response, request, close))
         result = MHD_queue_response(request->connection, (unsigned)reply->http, response);
     MHD_destroy_response(response);

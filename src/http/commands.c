@@ -150,17 +150,31 @@ read_batch_form(weiri_request *request, bool *ret_json_array)
     return true;
 }
 
-void
-weiri_http_commands(weiri_request *request)
+/* On the pool: a batch may wait for room in a lane. Where too many do, it takes what room there is at once. */
+static bool
+run_batch(void *argument)
 {
-    const weiri_request_headers *headers = &request->headers;
-    weiri_commands_call call = { .body = weiri_buffer_bytes(&request->body),
+    weiri_request *request = argument;
+    weiri_http *http = request->http;
+    weiri_commands_call call = { .json_array = request->json_array,
+        .body = weiri_buffer_bytes(&request->body),
         .traceparent = trace_of(request),
         .timeout_ms = timeout_of(request),
         .done = weiri_request_done,
         .user = request };
 
-    if (!weiri_http_parameters_known(request, no_parameters) || !read_batch_form(request, &call.json_array))
+    call.refuse_at_once = atomic_fetch_add(&http->batches, 1) >= WEIRI_BATCHES_WAITING;
+    weiri_service_commands(http->service, &call);
+    atomic_fetch_sub(&http->batches, 1);
+    return true;
+}
+
+void
+weiri_http_commands(weiri_request *request)
+{
+    const weiri_request_headers *headers = &request->headers;
+
+    if (!weiri_http_parameters_known(request, no_parameters) || !read_batch_form(request, &request->json_array))
         return;
     if (headers->idempotency_key != NULL || headers->if_match != NULL || headers->if_none_match != NULL) {
         weiri_request_problem(request, WEIR_INVALID, "%s is for one command: give each command of a batch its own \"%s\"",
@@ -171,5 +185,5 @@ weiri_http_commands(weiri_request *request)
         weiri_request_ready(request);
         return;
     }
-    weiri_service_commands(request->http->service, &call);
+    weiri_request_run(request, run_batch);
 }

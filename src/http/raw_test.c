@@ -192,6 +192,34 @@ test_more_connections_than_may_be_are_told_so(void **state)
     weiri_http_stop(small);
 }
 
+/* Bytes now and then keep libmicrohttpd's own limit away: one that brings a body so slowly is cut all the same, and one that does not is
+ * let alone. */
+static void
+test_a_body_that_drips_is_cut(void **state)
+{
+    weiri_http_config config = { .listen = "127.0.0.1:0", .threads = 2, .idle_s = 1 };
+    const char *head = "POST /commands/now HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+    weiri_http *patient;
+    test_client slow, other;
+    weir_error err;
+
+    assert_int_equal(weiri_http_start(NULL, &config, &patient, &err), WEIR_OK);
+    test_client_open(&slow, weiri_http_port(patient));
+    assert_true(test_client_send(&slow, head, strlen(head)));
+    while (test_client_send(&slow, " ", 1)) {
+        test_client_open(&other, weiri_http_port(patient));
+        assert_int_equal(test_client_ask(&other, "GET /views HTTP/1.1\r\nHost: h\r\n\r\n"), 200);
+        test_client_close(&other);
+        (void)usleep(50000);
+    }
+    test_client_close(&slow);
+    test_client_open(&other, weiri_http_port(patient));
+    assert_int_equal(test_client_ask(&other, "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"), 200);
+    assert_non_null(strstr(other.body, "\nweir_http_cut_total 1\n"));
+    test_client_close(&other);
+    weiri_http_stop(patient);
+}
+
 static void
 test_a_taken_port_says_so(void **state)
 {
@@ -239,6 +267,7 @@ main(void)
         cmocka_unit_test(test_a_chunked_body_is_put_together),
         cmocka_unit_test(test_a_client_that_leaves_in_its_body_is_forgotten),
         cmocka_unit_test(test_more_connections_than_may_be_are_told_so),
+        cmocka_unit_test(test_a_body_that_drips_is_cut),
         cmocka_unit_test(test_a_taken_port_says_so),
         cmocka_unit_test(test_a_bad_address_says_so),
     };

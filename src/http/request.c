@@ -13,6 +13,7 @@
 #include "http/linger.h"
 #include "http/routes.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 enum { TURN_RUNNING, TURN_SUSPENDED, TURN_READY };
@@ -105,6 +106,13 @@ refuse(weiri_request *request, bool close)
     return weiri_answer_send(request, close || atomic_load(&http->stopping));
 }
 
+/* True: what this route may answer is large, and clients have not taken the replies that there are. */
+static bool
+replies_are_full(const weiri_request *request)
+{
+    return request->route->large && atomic_load_explicit(&request->http->reply_bytes, memory_order_relaxed) > WEIRI_REPLIES_MOST;
+}
+
 static enum MHD_Result
 ask(weiri_request *request)
 {
@@ -112,11 +120,15 @@ ask(weiri_request *request)
 
     request->stage = WEIRI_REQUEST_ASKED;
     request->replying = true;
+    weiri_watch_nothing(&request->watched);
     atomic_fetch_add(&http->replying, 1);
     atomic_store_explicit(&request->turn, TURN_RUNNING, memory_order_relaxed);
     atomic_fetch_add(&http->asked, 1); /* before looking at `stopping`: stop sets that, and then looks at this */
     if (atomic_load(&http->stopping)) {
         weiri_request_problem(request, WEIR_CLOSED, "this server is stopping");
+        weiri_request_ready(request);
+    } else if (replies_are_full(request)) {
+        weiri_request_problem(request, WEIR_BUSY, "the replies being sent take %d MB now; try again", WEIRI_REPLIES_MOST >> 20);
         weiri_request_ready(request);
     } else {
         request->route->handler(request);
@@ -214,6 +226,7 @@ is_refused_at_once(const weiri_request *request)
 static enum MHD_Result
 begin(weiri_request *request, const char *method, const char *version)
 {
+    weiri_watch_bytes(&request->http->watch, &request->watched);
     look_at_head(request, method, version);
     request->stage = request->reply.http == 0 ? WEIRI_REQUEST_BODY : WEIRI_REQUEST_REFUSED;
     if (request->stage == WEIRI_REQUEST_REFUSED && is_refused_at_once(request)) {
@@ -246,9 +259,13 @@ collect(weiri_request *request, const char *data, size_t size)
         atomic_fetch_sub(&http->body_bytes, size);
         weiri_request_problem(request, WEIR_BUSY, "the bodies of all requests take %d MB now; try again", WEIRI_BODIES_MOST >> 20);
         request->reply.retry_after_s = request->reply.retry_after_s > 0 ? request->reply.retry_after_s : 1;
+    } else if (!weiri_buffer_try_reserve(&request->body, size)) {
+        atomic_fetch_sub(&http->body_bytes, size);
+        weiri_request_problem(request, WEIR_NO_MEMORY, "no memory for a body of more than %zu bytes", request->body.size);
     } else {
         request->body_counted += size;
         weiri_buffer_add(&request->body, data, size);
+        weiri_watch_allow(&http->watch, &request->watched, request->body.size);
         return;
     }
     give_up_body(request);
@@ -279,6 +296,7 @@ weiri_request_handle(void *cls, struct MHD_Connection *connection, const char *u
         if (n == 0)
             return refuse(request, false);
         request->discarded += n;
+        weiri_watch_allow(&request->http->watch, &request->watched, request->discarded);
         return request->discarded > WEIRI_DISCARD_MOST ? MHD_NO : MHD_YES;
     case WEIRI_REQUEST_ASKED:
         break;
@@ -295,15 +313,20 @@ weiri_request_connection(void *cls, struct MHD_Connection *connection, void **so
     weiri_request *request = *socket_context;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        request = weiri_allocate(sizeof *request);
+        request = calloc(1, sizeof *request); /* without one the connection ends at its first request */
+        *socket_context = request;
+        if (request == NULL)
+            return;
         request->http = cls;
         request->connection = connection;
-        *socket_context = request;
         atomic_fetch_add(&request->http->connections, 1);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        weiri_watch_add(&request->http->watch, &request->watched, info == NULL ? -1 : info->connect_fd);
         return;
     }
     if (request == NULL)
         return;
+    weiri_watch_remove(&request->http->watch, &request->watched);
     atomic_fetch_sub(&request->http->connections, 1);
     weiri_reply_fini(&request->reply);
     weiri_target_fini(&request->target);
@@ -353,6 +376,9 @@ weiri_request_completed(void *cls, struct MHD_Connection *connection, void **con
     request->lingers = false;
     give_up_body(request);
     weiri_request_clear_reply(request);
+    atomic_fetch_sub_explicit(&http->reply_bytes, request->reply_counted, memory_order_relaxed);
+    request->reply_counted = 0;
+    weiri_watch_head(&http->watch, &request->watched);
     if (request->replying)
         atomic_fetch_sub(&http->replying, 1);
     request->replying = false;

@@ -13,10 +13,13 @@
 #include "http/pool.h"
 #include "http/server.h"
 #include "http/target.h"
+#include "http/watch.h"
 
 enum {
     WEIRI_COMMAND_BODY_MOST = 1 << 20, /* a command: 900 KB and what JSON adds to it */
     WEIRI_BODIES_MOST = 256 << 20,     /* all bodies being received at once: beyond it 503 */
+    WEIRI_REPLIES_MOST = 256 << 20,    /* all replies being sent at once: beyond it nothing large is asked for: 503 */
+    WEIRI_BATCHES_WAITING = 8,         /* batches that may wait for room in a lane: half of the pool's threads */
     WEIRI_DISCARD_MOST = 64 << 20,     /* of a refused body without a length: beyond it the connection is cut */
     WEIRI_BODY_KEPT = 64 << 10,        /* room for bodies that an idle connection keeps */
     WEIRI_TOKEN_MOST = 1600,
@@ -37,7 +40,10 @@ struct weiri_http {
     _Atomic uint32_t asked;     /* handlers begun whose weiri_request_ready has not yet returned */
     _Atomic uint32_t replying;  /* requests that are asked or refused and not yet completed */
     _Atomic uint32_t lingering; /* connections of linger.c */
-    _Atomic uint64_t body_bytes;
+    _Atomic uint64_t body_bytes, reply_bytes;
+    _Atomic uint32_t batches;     /* being read and handed to lanes */
+    _Atomic uint64_t turned_away; /* connections beyond connections_most */
+    weiri_watch watch;
 };
 
 typedef struct weiri_request_headers { /* borrowed from the connection; NULL: not there */
@@ -49,6 +55,7 @@ typedef struct weiri_request_headers { /* borrowed from the connection; NULL: no
 struct weiri_route;
 
 typedef struct weiri_request {
+    weiri_watched watched; /* the first */
     weiri_http *http;
     struct MHD_Connection *connection;
     const struct weiri_route *route;
@@ -60,10 +67,11 @@ typedef struct weiri_request {
     const char *parameters[3]; /* of the path, as the route names them */
     weiri_request_headers headers;
     char id[WEIRI_KEY_MOST + 1];
-    size_t body_most, body_counted, discarded;
+    size_t body_most, body_counted, reply_counted, discarded;
     weiri_buffer body;
     int64_t wait_until_us; /* of a view that waits: views.c */
     uint64_t limit;        /* of a page of events: aggregates.c */
+    bool json_array;       /* the form of a batch: commands.c */
     weiri_reply reply;     /* filled by whoever answers */
     const char *allow;     /* Allow: of a 405 and of OPTIONS */
     char allow_text[64];

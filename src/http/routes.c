@@ -6,16 +6,16 @@
 
 const weiri_route weiri_routes[] = {
     { "POST", "/commands/{type}", weiri_http_command, WEIRI_ROUTE_COMMAND, "send one command of this type" },
-    { "POST", "/commands", weiri_http_commands, WEIRI_ROUTE_BATCH, "send many: a JSON array or one a line" },
+    { "POST", "/commands", weiri_http_commands, WEIRI_ROUTE_BATCH, "send many: a JSON array or one a line", true },
     { "GET", "/views/{view}/{table}", weiri_http_table, WEIRI_ROUTE_NO_BODY,
-        "rows of a view's table, filtered: ?column=lt.5&order=column.desc&limit=20" },
-    { "GET", "/views/{view}/queries/{name}", weiri_http_query, WEIRI_ROUTE_NO_BODY, "a named query of a view with its parameters" },
+        "rows of a view's table, filtered: ?column=lt.5&order=column.desc&limit=20", true },
+    { "GET", "/views/{view}/queries/{name}", weiri_http_query, WEIRI_ROUTE_NO_BODY, "a named query of a view with its parameters", true },
     { "GET", "/views/{view}/changes", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
     { "POST", "/views/{view}/rebuild", weiri_http_rebuild, WEIRI_ROUTE_NO_BODY, "build a view anew from the events" },
     { "GET", "/views", weiri_http_views, WEIRI_ROUTE_NO_BODY, "every view: tables, queries, position, lag" },
     { "GET", "/aggregates/{name}/{key}", weiri_http_state, WEIRI_ROUTE_NO_BODY, "an aggregate's state; ?version=N for an earlier one" },
     { "GET", "/aggregates/{name}/{key}/events", weiri_http_history, WEIRI_ROUTE_NO_BODY,
-        "its history: ?order=newest|oldest&after=VERSION&limit=N&states=true" },
+        "its history: ?order=newest|oldest&after=VERSION&limit=N&states=true", true },
     { "GET", "/aggregates/{name}/{key}/commands/{id}", weiri_http_outcome, WEIRI_ROUTE_NO_BODY,
         "what became of a command sent with this id" },
     { "GET", "/sources/{name}", weiri_http_source, WEIRI_ROUTE_NO_BODY, "how far a bulk source has got" },
@@ -23,7 +23,7 @@ const weiri_route weiri_routes[] = {
     { "GET", "/quarantine/{aggregate}/{key}", weiri_http_held, WEIRI_ROUTE_NO_BODY, "what is held of one; ?data=true with what it says" },
     { "POST", "/quarantine/{aggregate}/{key}/release", weiri_http_release, WEIRI_ROUTE_NO_BODY,
         "let it take commands again: ?reason=TEXT&discard=true" },
-    { "GET", "/events", weiri_http_events, WEIRI_ROUTE_NO_BODY, "the event stream, one a line: ?types=A,B&after=POSITION&limit=N" },
+    { "GET", "/events", weiri_http_events, WEIRI_ROUTE_NO_BODY, "the event stream, one a line: ?types=A,B&after=POSITION&limit=N", true },
     { "GET", "/types", weiri_http_types, WEIRI_ROUTE_NO_BODY, "the messages and their fields" },
     { "GET", "/info", weiri_http_info, WEIRI_ROUTE_NO_BODY, "the module, its log and where its data lies" },
     { "GET", "/metrics", weiri_http_metrics, WEIRI_ROUTE_NO_BODY, "for Prometheus" },
@@ -33,7 +33,7 @@ const weiri_route weiri_routes[] = {
     { "GET", "/app/...", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
     { "GET", "/app", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
     { "GET", "/", weiri_http_root, WEIRI_ROUTE_NO_BODY, "this list" },
-    { NULL, NULL, NULL, WEIRI_ROUTE_NO_BODY, NULL },
+    { NULL, NULL, NULL, WEIRI_ROUTE_NO_BODY, NULL, false },
 };
 
 /* A fixed segment counts more than a parameter: /views/v/changes is not a table. */

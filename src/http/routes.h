@@ -13,6 +13,7 @@ typedef struct weiri_route {
     weiri_handler *handler;
     weiri_route_body body;
     const char *what; /* for the listing; NULL: not in this version, and not listed */
+    bool large;       /* its reply may be */
 } weiri_route;
 
 /* Ends with a row whose method is NULL. */

@@ -6,6 +6,7 @@
 #include "http/acceptor.h"
 #include "http/listen.h"
 #include "http/request.h"
+#include <jansson.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -53,10 +54,18 @@ start_daemon(weiri_http *http, uint32_t threads)
 
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
         NULL, weiri_request_handle, http, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->watch.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_URI_LOG_CALLBACK, weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http,
         MHD_OPTION_END);
+}
+
+/* jansson goes on without bytes of a text, or writes behind its end, when a buffer can't grow (2.14): bodies are JSON, so it must
+ * not see that. Set before any of its values is made; it can't be set for ours alone, and HTTP runs in programs of weir's own only. */
+static void *
+take_memory(size_t size)
+{
+    return weiri_reallocate(NULL, size);
 }
 
 weir_status
@@ -66,6 +75,7 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     int fd = -1;
     weir_status status;
 
+    json_set_alloc_funcs(take_memory, weiri_release);
     http->service = service;
     http->connections_most = connections_of(config);
     http->outcome_ms = config->outcome_ms > 0 ? config->outcome_ms : OUTCOME_MS;
@@ -73,6 +83,9 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     if (status != WEIR_OK)
         goto out;
     status = weiri_pool_start(&http->pool, err);
+    if (status != WEIR_OK)
+        goto out;
+    status = weiri_watch_start(&http->watch, config->idle_s > 0 ? config->idle_s : IDLE_S, err);
     if (status != WEIR_OK)
         goto out;
     http->daemon = start_daemon(http, threads_of(config));
@@ -88,6 +101,7 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
 out:
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
+    weiri_watch_stop(&http->watch);
     weiri_pool_stop(http->pool);
     if (fd >= 0)
         (void)close(fd);
@@ -120,6 +134,7 @@ weiri_http_stop(weiri_http *http)
     for (int waited_ms = 0; atomic_load(&http->replying) > 0 && waited_ms < REPLIES_MS; waited_ms++)
         (void)usleep(1000);
     MHD_stop_daemon(http->daemon);
+    weiri_watch_stop(&http->watch);
     while (atomic_load(&http->lingering) > 0)
         (void)usleep(1000);
     weiri_pool_stop(http->pool);

@@ -49,6 +49,7 @@ typedef struct weiri_append {
     uint64_t first_source, last_source; /* commands it answers; first > last: none */
     uint64_t next_command;              /* the first command not yet answered */
     int64_t time_ms;                    /* lane time of its first record */
+    weiri_bytes mark; /* at most WEIRI_MARK_MOST bytes that a local copy keeps with it (embedded/embedded.h); empty: the last one stays */
     /* Called once, on the log's committer thread (must not block): OK when all of it is durable; IO: unknown, the log FAILED. */
     void (*done)(struct weiri_append *append, weir_status status);
     void *user;
@@ -56,7 +57,7 @@ typedef struct weiri_append {
 } weiri_append;
 
 /* The size limit of one append's bytes together: the lane waits beyond. */
-enum { WEIRI_APPEND_MOST = 4 << 20 };
+enum { WEIRI_APPEND_MOST = 4 << 20, WEIRI_MARK_MOST = 256 };
 
 void weiri_log_append(weiri_log *log, weiri_append *append); /* Thread: any; one at a time a partition's writer */
 
@@ -92,7 +93,7 @@ typedef struct weiri_chunk {
 } weiri_chunk;
 
 /* Reads durable records of a topic-partition from `offset`, up to 1 MiB (at least one batch), checking every batch's
- * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO; good
+ * checksum. OK with nothing in it: at the end, or beyond it. Errors: CORRUPT (topic, partition and offset in err), IO, NO_MEMORY; good
  * batches before a damaged one are read first.
  * Thread: any, one chunk at a time; no read transaction outlives the call. */
 WEIR_MUST_USE weir_status weiri_log_read(
@@ -109,11 +110,26 @@ void weiri_chunk_fini(weiri_chunk *chunk);
 WEIR_MUST_USE weir_status weiri_log_checksum(
     weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
 
+/* Of a log shared by several processes: the rest of weiri_log_metrics is then its local copy's. */
+typedef struct weiri_shared_metrics {
+    uint64_t commits, records, bytes; /* of this process's writers */
+    uint64_t commit_us_total;         /* from begin to the end of commit */
+    uint64_t fences, reopenings;      /* partitions taken over; attempts to that had to be made again */
+    uint64_t stale_writer, repeats;   /* records dropped by the reader's rule */
+    uint64_t foreign;                 /* records in events and outcomes that no lane wrote */
+    uint64_t sending;                 /* commands on their way */
+    uint64_t lag;                     /* offsets of events and outcomes that are not in the copy yet, as far as is known */
+    uint64_t unread;         /* offsets of commands that served lanes have not been handed yet; stays when a foreign transaction hangs */
+    uint32_t served, halted; /* partitions */
+} weiri_shared_metrics;
+
 typedef struct weiri_log_metrics {
     uint64_t commits, records, bytes;
     uint64_t sync_us_total;
     uint64_t disk_free_bytes, disk_used_bytes;
-    int64_t oldest_reader_ms;
+    int64_t oldest_reader_ms;    /* how long the oldest read transaction has kept pages from being used again ... */
+    int64_t oldest_reader_pid;   /* ... and whose it is; 0: nobody's */
+    weiri_shared_metrics shared; /* all 0 in a log of one process */
 } weiri_log_metrics;
 void weiri_log_metrics_get(weiri_log *log, weiri_log_metrics *ret_metrics);
 

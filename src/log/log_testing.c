@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "log/shared.h"
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,8 @@ testing_writer_decide(testing_writer *writer, unsigned i, unsigned events, weiri
 {
     testing_aggregate *a = &writer->aggregates[i % TESTING_KEYS];
     weiri_record record = { .kind = WEIRI_RECORD_COMMAND, .time_ms = 1700000000000, .type = weiri_bytes_of("testing.Add") };
-    uint64_t source = writer->ends[WEIRI_TOPIC_COMMANDS];
+    const bool shared = weiri_log_shared(writer->log); /* commands come from elsewhere */
+    uint64_t source = shared ? writer->next_command : writer->ends[WEIRI_TOPIC_COMMANDS];
     char id[32];
 
     (void)snprintf(id, sizeof id, "id-%llu", (unsigned long long)source);
@@ -115,7 +117,8 @@ testing_writer_decide(testing_writer *writer, unsigned i, unsigned events, weiri
     record.key = weiri_bytes_of(a->key);
     record.id = weiri_bytes_of(id);
     record.payload = payload;
-    (void)testing_writer_add(writer, WEIRI_TOPIC_COMMANDS, &record);
+    if (!shared)
+        (void)testing_writer_add(writer, WEIRI_TOPIC_COMMANDS, &record);
     record.kind = WEIRI_RECORD_EVENT;
     record.type = weiri_bytes_of("testing.Added");
     for (unsigned n = 0; n < events; n++) {

@@ -26,8 +26,10 @@ typedef struct weiri_log_lanes {
     void (*given)(void *user, uint32_t partition);
     /* It is to go elsewhere, or was fenced: commands have stopped. Release it when the running append is done; the log waits 5 s. */
     void (*revoked)(void *user, uint32_t partition);
-    /* The end of weiri_log_claim. OK: serve. CLOSED: not ours any more, wait for `given`. Anything else: HALT, a person must look;
-     * err says what is wrong. That a broker is away is no end: the log goes on trying (weiri_log_state says BUSY meanwhile). */
+    /* The end of weiri_log_claim, with CLOSED soon after the partition was revoked or released; no call of `command` of before is
+     * under way by then. OK: serve. CLOSED: not ours any more, wait for `given`; nothing is to be released. Anything else: HALT, a person must look; err says
+     * what is wrong; this also comes for a partition that is served, when commands turn out to be missing. That a broker is away is
+     * no end: the log goes on trying (weiri_log_state says BUSY meanwhile). */
     void (*claimed)(void *user, uint32_t partition, weir_status status, const weir_error *err);
     /* A command of a served partition, in order: record->source is its offset, record->time_ms the log's append time. `record` is
      * borrowed for the call; with a flaw, what could be read of it. May block for room; false: the lane takes no more, and the
@@ -40,7 +42,7 @@ typedef struct weiri_log_lanes {
  * CLIENT_ID unless a front made the id, flag EXPECTS + expected_version, headers as in record.h (WEIRI_HEADER_SOURCE, _SEQUENCE,
  * _PREVIOUS, _FINGERPRINT, _CORRELATION, _TRACEPARENT; others are dropped), aggregate empty. The same goes into weiri_log_send. */
 
-/* Called once, on a thread of the log. OK: the command is stored, at `offset`; BUSY: it is not, send it again; TIMEOUT: not known. */
+/* Called once, on a thread of the log. OK: the command is stored, at `offset` (WEIRI_NO_OFFSET: the broker didn't say where); BUSY: it is not, send it again; TIMEOUT: not known. */
 typedef void weiri_sent_fn(void *user, weir_status status, uint64_t offset, const weir_error *err);
 
 typedef struct weiri_shared_ops {
@@ -61,7 +63,8 @@ void weiri_log_claim(weiri_log *log, uint32_t partition);
 void weiri_log_serve(weiri_log *log, uint32_t partition, uint64_t from_command);
 /* Nothing of the partition is under way here any more. After `revoked`, or when a lane has HALTed. */
 void weiri_log_release(weiri_log *log, uint32_t partition);
-/* Gives all partitions back: each is revoked first. Before closing. */
+/* Gives all partitions back: each is revoked first, also one being claimed; then none is given any more. May wait until they are
+ * released: not on a thread that releases. Fine twice, one behind the other. Before closing, and when a lane can't be recovered here. */
 void weiri_log_leave(weiri_log *log);
 /* Puts a command into commands[partition]; what it points to is copied. Errors: BUSY (too many under way: try later), IO. On
  * error `done` is never called. Thread: any. */

@@ -59,9 +59,8 @@ weiri_record_write(const weiri_record *record, void *to)
     put(at, record->payload);
 }
 
-/* The header at the front of `headers`, which then begins behind it. False: there is none, or it isn't whole. */
-static bool
-next_header(weiri_bytes *headers, weiri_bytes *ret_name, weiri_bytes *ret_value)
+bool
+weiri_headers_next(weiri_bytes *headers, weiri_bytes *ret_name, weiri_bytes *ret_value)
 {
     const uint8_t *p = headers->data;
     uint16_t name_size;
@@ -86,7 +85,7 @@ headers_whole(weiri_bytes headers)
     weiri_bytes name, value;
 
     while (headers.size > 0)
-        if (!next_header(&headers, &name, &value))
+        if (!weiri_headers_next(&headers, &name, &value))
             return false;
     return true;
 }
@@ -158,7 +157,7 @@ weiri_headers_find(weiri_bytes headers, const char *name, weiri_bytes *ret_value
     const weiri_bytes wanted = weiri_bytes_of(name);
     weiri_bytes found, value;
 
-    while (next_header(&headers, &found, &value)) {
+    while (weiri_headers_next(&headers, &found, &value)) {
         if (weiri_bytes_equal(found, wanted)) {
             *ret_value = value;
             return true;

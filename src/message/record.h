@@ -93,6 +93,8 @@ WEIR_MUST_USE weir_status weiri_record_read(weiri_bytes bytes, weiri_record *ret
 
 void weiri_headers_add(weiri_buffer *headers, const char *name, weiri_bytes value);
 void weiri_headers_add_number(weiri_buffer *headers, const char *name, uint64_t value);
+/* The header at the front of `headers`, which then begins behind it. False: there is none, or it isn't whole. */
+bool weiri_headers_next(weiri_bytes *headers, weiri_bytes *ret_name, weiri_bytes *ret_value);
 bool weiri_headers_find(weiri_bytes headers, const char *name, weiri_bytes *ret_value);
 bool weiri_headers_find_number(weiri_bytes headers, const char *name, uint64_t *ret_value);
 

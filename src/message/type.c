@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/unpack.h"
 #include "message/schema.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,10 +133,15 @@ weir_status
 weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAllocator *allocator, const weiri_type **ret_type,
     ProtobufCMessage **ret_message, bool *ret_upcast)
 {
-    ProtobufCMessage *message = protobuf_c_message_unpack(type->descriptor, allocator, payload.size, payload.data);
+    ProtobufCMessage *message = NULL;
+    weir_status status = WEIR_OK;
 
-    if (message == NULL)
-        return WEIR_CORRUPT;
+    if (allocator == NULL)
+        status = weiri_message_unpack_stored(type->descriptor, payload, &message);
+    else if ((message = protobuf_c_message_unpack(type->descriptor, allocator, payload.size, payload.data)) == NULL)
+        status = WEIR_CORRUPT;
+    if (status != WEIR_OK)
+        return status;
     for (const weiri_type *old = type; old->upcast != NULL; old = old->next) {
         ProtobufCMessage *fresh = weiri_allocate(old->next->descriptor->sizeof_message);
         protobuf_c_message_init(old->next->descriptor, fresh);

@@ -3,6 +3,7 @@
  * no message at all is left to protobuf-c to refuse. Thread: any. */
 #include "message/unpack.h"
 #include "message/build.h"
+#include <stdlib.h>
 
 /* Wire types: https://protobuf.dev/programming-guides/encoding/#structure */
 enum { VARINT = 0, FIXED64 = 1, DELIMITED = 2, FIXED32 = 5 };
@@ -64,14 +65,42 @@ shallow(const ProtobufCMessageDescriptor *descriptor, weiri_bytes bytes, unsigne
     return true;
 }
 
+static void *
+try_take(void *failed, size_t size)
+{
+    void *memory = malloc(size);
+
+    *(bool *)failed |= memory == NULL;
+    return memory;
+}
+
+static void
+give(void *failed, void *memory)
+{
+    (void)failed;
+    free(memory);
+}
+
+weir_status
+weiri_message_unpack_stored(const ProtobufCMessageDescriptor *descriptor, weiri_bytes bytes, ProtobufCMessage **ret_message)
+{
+    bool failed = false;
+    ProtobufCAllocator allocator = { .alloc = try_take, .free = give, .allocator_data = &failed };
+    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.size, bytes.data);
+
+    if (message == NULL)
+        return failed ? WEIR_NO_MEMORY : WEIR_CORRUPT;
+    *ret_message = message;
+    return WEIR_OK;
+}
+
 weir_status
 weiri_message_unpack(const ProtobufCMessageDescriptor *descriptor, weiri_bytes bytes, ProtobufCMessage **ret_message, weir_error *err)
 {
     if (!shallow(descriptor, bytes, WEIRI_DEPTH_MOST))
         return weiri_error_set(err, WEIR_INVALID, "%s: messages within each other are deeper than %d", descriptor->name, WEIRI_DEPTH_MOST);
-    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, NULL, bytes.size, bytes.data);
-    if (message == NULL)
-        return weiri_error_set(err, WEIR_INVALID, "the bytes are no %s in Protobuf", descriptor->name);
-    *ret_message = message;
-    return WEIR_OK;
+    weir_status status = weiri_message_unpack_stored(descriptor, bytes, ret_message);
+    if (status == WEIR_NO_MEMORY)
+        return weiri_error_set(err, status, "no memory for a %s of %zu bytes", descriptor->name, bytes.size);
+    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, WEIR_INVALID, "the bytes are no %s in Protobuf", descriptor->name);
 }

@@ -52,7 +52,11 @@ ask(weiri_view *view, weiri_question *question, const weiri_freshness *freshness
         weiri_result_free(result);
         result = NULL;
         int64_t left_us = until_us - world->monotonic_us(world);
-        left.wait_ms = left_us > 0 ? left_us / 1000 : 0;
+        if (left_us <= 0) {
+            *ret_result = weiri_view_position_only(view);
+            return weiri_error_set(err, WEIR_BEHIND, "view %s is being built anew, and not yet where it was asked to be", view->file->name);
+        }
+        left.wait_ms = left_us / 1000;
     }
     *ret_result = result;
     return WEIR_OK;

@@ -300,11 +300,12 @@ test_dump_and_description(void **state)
         "# odd \" name\ta \" b\n# t\ta\tn\tr\tb\tz\tany\n\"a\"\t1\t0.5\tx'6178'\tnull\t1\n\"b\"\t2\t1.0\tx'6278'\t\"B\"\t2\n"
         "\"c\"\t3\t1.5\tx'6378'\tnull\t\"c\"\n\"d\"\t4\t2.0\tx'6478'\t\"D\"\t\"d\"\n\"e\"\t5\t2.5\tx'6578'\tnull\t\"e\"\n");
     weiri_buffer_clear(&text);
+    weiri_buffer_add_char(&text, '{');
     weiri_views_describe(views, 0, &text);
+    weiri_buffer_add_char(&text, '}');
     json_error_t why;
     json_t *json = json_loads(weiri_buffer_text(&text), 0, &why);
     assert_non_null(json);
-    assert_string_equal(json_string_value(json_object_get(json, "name")), "v");
     assert_int_equal(json_array_size(json_object_get(json, "tables")), 2);
     json_t *below = json_array_get(json_object_get(json, "queries"), 0);
     json_t *top = json_array_get(json_object_get(below, "parameters"), 0);

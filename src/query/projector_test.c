@@ -338,10 +338,35 @@ test_a_view_that_is_behind_says_how_far_it_is(void **state)
     end(&w);
 }
 
+/* Rows older than what was waited for, as for a moment while a view is built anew: the question ends with its time. */
+static void
+test_rows_that_stay_older_than_what_is_known_end_the_question(void **state)
+{
+    uint64_t sources[PARTITIONS] = { 0, 1 };
+    char path[200];
+    weiri_result *result = NULL;
+    world w;
+    weir_error err;
+    weiri_freshness freshness = { true, sources, 20 };
+
+    begin(&w, view);
+    open_views(&w, true);
+    (void)stage(&w, 1, 1, 1, false);
+    assert_int_equal(testing_writer_write(&w.writers[1]), WEIR_OK);
+    settle(&w);
+    database_path(&w, path);
+    change_database(path, "UPDATE weir_position SET reached = 0");
+    assert_int_equal(weiri_views_rows(w.views, "v", "seen", NULL, 0, &freshness, &result, &err), WEIR_BEHIND);
+    assert_string_equal(err.text, "view v is being built anew, and not yet where it was asked to be");
+    weiri_result_free(result);
+    end(&w);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_that_stay_older_than_what_is_known_end_the_question),
         cmocka_unit_test(test_a_killed_process_leaves_a_view_that_goes_on),
         cmocka_unit_test(test_a_view_follows_and_goes_on_after_a_restart),
         cmocka_unit_test(test_a_position_names_the_batch_of_the_last_event_seen),

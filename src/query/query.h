@@ -104,7 +104,8 @@ typedef struct weiri_view_status {
 } weiri_view_status;
 void weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status);
 
-/* What a view offers: its tables (with columns) and queries (with parameters), for listings: appends a JSON object. */
+/* What a view offers: its tables (with columns) and queries (with parameters), for listings: appends the JSON members
+ * "tables":[...],"queries":[...]. */
 void weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to);
 
 /* The canonical dump of a view's tables: tables by name, rows sorted by all columns, one line each, tab separated, text

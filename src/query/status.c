@@ -134,19 +134,8 @@ void
 weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to)
 {
     const weiri_view_file *file = views->list[i].file;
-    bool more = false;
 
-    weiri_buffer_add_text(to, "{\"name\":");
-    add_string(to, file->name);
-    weiri_buffer_print(to, ",\"version\":\"%s\",\"events\":[", file->version);
-    for (size_t j = 0; j < file->plans_n; j++) {
-        if (file->plans[j].n == 0)
-            continue;
-        weiri_buffer_add_text(to, more ? "," : "");
-        add_string(to, weiri_schema_type(views->config.schema, j)->descriptor->name);
-        more = true;
-    }
-    weiri_buffer_add_text(to, "],\"tables\":[");
+    weiri_buffer_add_text(to, "\"tables\":[");
     for (size_t j = 0; j < file->tables_n; j++) {
         weiri_buffer_add_text(to, j > 0 ? ",{\"name\":" : "{\"name\":");
         add_string(to, file->tables[j].name);
@@ -158,7 +147,7 @@ weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to)
         weiri_buffer_add_text(to, j > 0 ? "," : "");
         add_query(to, &file->queries[j]);
     }
-    weiri_buffer_add_text(to, "]}");
+    weiri_buffer_add_char(to, ']');
 }
 
 weir_status

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "base/assert.h"
 #include "log/log_testing.h"
+#include "log/shared.h"
 
 enum { WRITERS = 4, WRITES_EACH = 60, LARGE = 900 * 1024 };
 
@@ -29,6 +30,13 @@ open_log(const char *place)
     if (engine->open(place, "testing", 4, false, &log, &err) != WEIR_OK)
         fail_msg("%s", err.text);
     return log;
+}
+
+/* Of which every command has one record, in order, under its source. A shared log has its commands elsewhere. */
+static weiri_topic
+stored(weiri_log *log)
+{
+    return weiri_log_shared(log) ? WEIRI_TOPIC_EVENTS : WEIRI_TOPIC_COMMANDS;
 }
 
 static int
@@ -94,7 +102,7 @@ decide_some(testing_writer *writer, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         char payload[32];
         (void)snprintf(payload, sizeof payload, "payload %llu", (unsigned long long)writer->next_command);
-        (void)testing_writer_decide(writer, i, i % 3, weiri_bytes_of(payload));
+        (void)testing_writer_decide(writer, i, weiri_log_shared(writer->log) ? 1 : i % 3, weiri_bytes_of(payload));
     }
 }
 
@@ -106,17 +114,22 @@ test_an_append_is_durable_when_answered_in_all_its_topics(void **state)
     uint64_t seen = 0, moved = weiri_signal_count(weiri_log_moved(log));
 
     testing_writer_init(&writer, log, 2);
-    decide_some(&writer, 30);
+    for (unsigned i = 0; i < 30; i++) {
+        char payload[32];
+        (void)snprintf(payload, sizeof payload, "payload %llu", (unsigned long long)writer.next_command);
+        (void)testing_writer_decide(&writer, i, i % 3, weiri_bytes_of(payload));
+    }
     assert_int_equal(testing_writer_write(&writer), WEIR_OK);
     assert_int_equal(weiri_log_end(log, WEIRI_TOPIC_COMMANDS, 2), 30);
     assert_int_equal(weiri_log_end(log, WEIRI_TOPIC_EVENTS, 2), 30);
     assert_int_equal(weiri_log_end(log, WEIRI_TOPIC_OUTCOMES, 2), 10);
     assert_int_equal(weiri_log_next_command(log, 2), 30);
     assert_true(weiri_signal_count(weiri_log_moved(log)) > moved);
-    assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, 2, 0, check_payload, &seen), 30);
+    if (!weiri_log_shared(log))
+        assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, 2, 0, check_payload, &seen), 30);
     assert_int_equal(testing_read_all(log, WEIRI_TOPIC_EVENTS, 2, 0, check_payload, &seen), 30);
     assert_int_equal(testing_read_all(log, WEIRI_TOPIC_OUTCOMES, 2, 0, check_payload, &seen), 10);
-    assert_int_equal(seen, 70);
+    assert_int_equal(seen, weiri_log_shared(log) ? 40 : 70);
     for (uint32_t p = 0; p < 4; p++)
         assert_int_equal(weiri_log_end(log, WEIRI_TOPIC_COMMANDS, p), p == 2 ? 30 : 0);
     testing_writer_fini(&writer);
@@ -136,9 +149,9 @@ test_reading_begins_at_any_offset(void **state)
         assert_int_equal(testing_writer_write(&writer), WEIR_OK);
     }
     for (uint64_t from = 0; from <= 28; from++)
-        assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, 0, from, check_payload, &seen), 28 - from);
-    assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, 0, 29, check_payload, &seen), 0);
-    assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, 0, UINT64_MAX, check_payload, &seen), 0);
+        assert_int_equal(testing_read_all(log, stored(log), 0, from, check_payload, &seen), 28 - from);
+    assert_int_equal(testing_read_all(log, stored(log), 0, 29, check_payload, &seen), 0);
+    assert_int_equal(testing_read_all(log, stored(log), 0, UINT64_MAX, check_payload, &seen), 0);
     testing_writer_fini(&writer);
     weiri_log_close(log);
 }
@@ -157,13 +170,13 @@ test_reopening_keeps_records_positions_and_identity(void **state)
         decide_some(&writer, 10);
         assert_int_equal(testing_writer_write(&writer), WEIR_OK);
         testing_writer_fini(&writer);
-        assert_int_equal(weiri_log_checksum(log, WEIRI_TOPIC_COMMANDS, 1, 10, &before, &err), WEIR_OK);
+        assert_int_equal(weiri_log_checksum(log, stored(log), 1, 10, &before, &err), WEIR_OK);
         weiri_log_close(log);
         log = open_log(*state);
         assert_true(weiri_log_identity_of(log)->id == id);
         assert_int_equal(weiri_log_next_command(log, 1), 10 * (round + 1));
-        assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, 1, 0, check_payload, &seen), 10 * (round + 1));
-        assert_int_equal(weiri_log_checksum(log, WEIRI_TOPIC_COMMANDS, 1, 10, &after, &err), WEIR_OK);
+        assert_int_equal(testing_read_all(log, stored(log), 1, 0, check_payload, &seen), 10 * (round + 1));
+        assert_int_equal(weiri_log_checksum(log, stored(log), 1, 10, &after, &err), WEIR_OK);
         assert_int_equal(before, after);
     }
     weiri_log_close(log);
@@ -183,12 +196,12 @@ test_a_checksum_is_that_of_the_batch_before_the_position(void **state)
         assert_int_equal(testing_writer_write(&writer), WEIR_OK);
     }
     for (unsigned i = 0; i <= 6; i++)
-        assert_int_equal(weiri_log_checksum(log, WEIRI_TOPIC_COMMANDS, 0, i, &at[i], &err), WEIR_OK);
+        assert_int_equal(weiri_log_checksum(log, stored(log), 0, i, &at[i], &err), WEIR_OK);
     assert_int_equal(at[0], 0);
     assert_int_equal(at[1], at[3]);
     assert_int_equal(at[4], at[6]);
     assert_int_not_equal(at[3], at[4]);
-    assert_int_equal(weiri_log_checksum(log, WEIRI_TOPIC_COMMANDS, 0, 7, &at[0], &err), WEIR_NOT_FOUND);
+    assert_int_equal(weiri_log_checksum(log, stored(log), 0, 7, &at[0], &err), WEIR_NOT_FOUND);
     testing_writer_fini(&writer);
     weiri_log_close(log);
 }
@@ -273,7 +286,7 @@ follow(void *argument)
         uint64_t seen = weiri_signal_count(weiri_log_moved(w->log));
         bool finished = atomic_load(w->finished);
         uint64_t answered = weiri_log_next_command(w->log, w->partition);
-        w->read += testing_read_all(w->log, WEIRI_TOPIC_COMMANDS, w->partition, w->read, NULL, NULL);
+        w->read += testing_read_all(w->log, stored(w->log), w->partition, w->read, NULL, NULL);
         weiri_assert(w->read >= answered);
         if (finished)
             return;
@@ -302,7 +315,7 @@ test_writers_of_several_partitions_and_readers_run_together(void **state)
         assert_int_equal(workers[i].read, 3 * WRITES_EACH);
     }
     for (uint32_t p = 0; p < WRITERS; p++)
-        assert_int_equal(testing_read_all(log, WEIRI_TOPIC_COMMANDS, p, 0, check_payload, &seen), 3 * WRITES_EACH);
+        assert_int_equal(testing_read_all(log, stored(log), p, 0, check_payload, &seen), 3 * WRITES_EACH);
     weiri_log_close(log);
 }
 
@@ -366,7 +379,7 @@ child_reader(const char *place, int from, int to)
     for (char word = 'r'; word == 'r'; word = hear(from)) {
         expected += 10;
         if (weiri_log_refresh(log, &err) != WEIR_OK || weiri_log_end(log, WEIRI_TOPIC_COMMANDS, 1) != expected ||
-            testing_read_all(log, WEIRI_TOPIC_COMMANDS, 1, 0, check_payload, &seen) != expected)
+            testing_read_all(log, engine->commands ? WEIRI_TOPIC_COMMANDS : WEIRI_TOPIC_EVENTS, 1, 0, check_payload, &seen) != expected)
             return 2;
         say(to, 'y');
     }

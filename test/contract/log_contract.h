@@ -7,6 +7,7 @@
 
 typedef struct log_contract {
     const char *name;
+    bool commands; /* appends hold commands, too; else they come from elsewhere (log/shared.h) */
     /* Opens the log in `place` (which testing_directory made). partitions 0: the engine's default, or what the log has. */
     weir_status (*open)(const char *place, const char *module, uint32_t partitions, bool read_only, weiri_log **ret_log, weir_error *err);
 } log_contract;

@@ -19,4 +19,4 @@ open_embedded(const char *place, const char *module, uint32_t partitions, bool r
     return weiri_embedded_open(&config, ret_log, err);
 }
 
-const log_contract log_embedded = { "the log's contract, embedded", open_embedded };
+const log_contract log_embedded = { "the log's contract, embedded", true, open_embedded };

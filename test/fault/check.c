@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The checks of a data directory: the log record by record against what each command must have made. */
 #include "check.h"
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,9 @@
 enum { WORDS = 512 };
 
 typedef struct found {
-    unsigned commands, events, outcomes;
+    unsigned commands, events, outcomes, repeats;
     uint32_t partition;
-    uint64_t source, version;
+    uint64_t source, version; /* source: of the first time that it is there; whatever comes later must be a repeat */
 } found;
 
 typedef struct reading {
@@ -65,6 +66,20 @@ check_event(reading *r, const weiri_record *record, unsigned i, const fault_comm
 }
 
 static bool
+check_repeat(reading *r, found *f, unsigned i, const weiri_record *record)
+{
+    weiri_bytes original;
+    char digits[24];
+
+    (void)snprintf(digits, sizeof digits, "%" PRIu64, f->source);
+    f->repeats++;
+    if (record->source > f->source && weiri_headers_find(record->headers, WEIRI_HEADER_ORIGINAL, &original) &&
+        weiri_bytes_are(original, digits))
+        return true;
+    return no(r->words, "command %u: a repeat of something else", i);
+}
+
+static bool
 check_record(reading *r, weiri_topic topic, uint32_t partition, const weiri_record *record)
 {
     static fault_command command;
@@ -77,11 +92,14 @@ check_record(reading *r, weiri_topic topic, uint32_t partition, const weiri_reco
     found *f = &r->found[i];
     fault_command_make(&command, i);
     if (topic == WEIRI_TOPIC_COMMANDS) {
-        f->commands++;
-        f->partition = partition;
-        f->source = record->source;
+        if (f->commands++ == 0) {
+            f->partition = partition;
+            f->source = record->source;
+        }
         return true;
     }
+    if (weiri_bytes_are(record->type, WEIRI_OUTCOME_REPEATED))
+        return check_repeat(r, f, i, record);
     if (f->commands == 0 || f->source != record->source || f->partition != partition)
         return no(r->words, "command %u: an answer without its command", i);
     if (topic == WEIRI_TOPIC_EVENTS)
@@ -123,8 +141,10 @@ check_commands(const reading *r)
 
     for (unsigned i = 0; i < r->e->commands; i++) {
         const found *f = &r->found[i];
-        if (f->commands > 1)
-            return no(r->words, "command %u is there %u times", i, f->commands);
+        if (f->commands > 1 + f->repeats)
+            return no(r->words, "command %u is there %u times", i, f->commands - f->repeats);
+        if (f->commands > 0 && r->e->refused != NULL && r->e->refused[i])
+            return no(r->words, "command %u was refused and is there", i);
         if (f->commands == 0)
             continue;
         fault_command_make(&command, i);
@@ -135,8 +155,10 @@ check_commands(const reading *r)
     for (size_t n = 0; n < r->e->heard_n; n++) {
         const fault_heard *h = &r->e->heard[n];
         const found *f = &r->found[h->i];
-        if (f->commands != 1)
+        if (f->commands == 0)
             return no(r->words, "command %u was acknowledged and is not there", h->i);
+        if (h->partition < 0)
+            continue;
         if (f->source != h->source || f->partition != (uint32_t)h->partition || f->events != h->events ||
             (h->events > 0 && f->version != h->version))
             return no(r->words, "command %u was acknowledged as something else than what is there", h->i);

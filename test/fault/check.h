@@ -11,7 +11,8 @@
 typedef struct expected {
     const fault_heard *heard;
     size_t heard_n;
-    unsigned commands; /* numbers below it may be there */
+    unsigned commands;   /* numbers below it may be there */
+    const bool *refused; /* by number: told that they were not taken, and never sent again. NULL: none */
 } expected;
 
 /* Through the log. True, or false with why in `words`. */

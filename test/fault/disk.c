@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Playing a recording, and one image of a disk at a cut. */
+ * Reading and playing a recording. disk_image.c makes the images. */
 #include "disk.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { PAGE = 4096, SECTOR = 512 };
+enum { PAGE = 4096 };
 
 static void *
 grown(void *old, size_t size)
@@ -55,7 +53,7 @@ recording_read(recording *r, const char *path)
     }
 }
 
-/* ---- playing ------------------------------------------------------------------------------------------- */
+/* ---- what is in files ------------------------------------------------------------------------------------- */
 
 static void
 make_sure(disk_file *f, uint64_t at, const void *bytes, size_t size)
@@ -64,26 +62,44 @@ make_sure(disk_file *f, uint64_t at, const void *bytes, size_t size)
 
     if (end > f->sure_room) {
         size_t room = end * 2;
-        f->sure = grown(f->sure, room);
-        memset(f->sure + f->sure_room, 0, room - f->sure_room);
+        f->sure_bytes = grown(f->sure_bytes, room);
+        memset(f->sure_bytes + f->sure_room, 0, room - f->sure_room);
         f->sure_room = room;
     }
-    memcpy(f->sure + at, bytes, size);
+    memcpy(f->sure_bytes + at, bytes, size);
     if (end > f->sure_size)
         f->sure_size = end;
 }
 
 static void
-add_fragments(disk_file *f, const fault_entry *entry)
+make_size_sure(disk_file *f, uint64_t size)
+{
+    static const uint8_t zero[1];
+
+    if (size > f->sure_size)
+        make_sure(f, size - 1, zero, 1);
+    else if (size < f->sure_size)
+        memset(f->sure_bytes + size, 0, f->sure_size - size);
+    f->sure_size = size;
+}
+
+static void
+add_fragment(disk_file *f, const fragment *part)
+{
+    if (f->pending_n == f->pending_room)
+        f->pending = grown(f->pending, (f->pending_room = f->pending_room * 2 + 64) * sizeof *f->pending);
+    f->pending[f->pending_n++] = *part;
+}
+
+void
+disk_add_write(disk_file *f, const fault_entry *entry)
 {
     const uint8_t *bytes = recording_bytes(entry);
     uint64_t at = entry->offset, end = at + entry->size;
 
     while (at < end) {
         uint64_t page = at / PAGE, part = (page + 1) * PAGE < end ? (page + 1) * PAGE - at : end - at;
-        if (f->pending_n == f->pending_room)
-            f->pending = grown(f->pending, (f->pending_room = f->pending_room * 2 + 64) * sizeof *f->pending);
-        f->pending[f->pending_n++] = (fragment){ bytes, page, entry->sequence, (uint32_t)(at % PAGE), (uint32_t)part };
+        add_fragment(f, &(fragment){ bytes, page, entry->sequence, (uint32_t)(at % PAGE), (uint32_t)part, 0 });
         bytes += part;
         at += part;
     }
@@ -91,7 +107,14 @@ add_fragments(disk_file *f, const fault_entry *entry)
         f->size = end;
 }
 
-/* Writes what is pending of pages `first` to `last` to the disk. */
+static void
+add_size(disk_file *f, const fault_entry *entry)
+{
+    add_fragment(f, &(fragment){ .order = entry->sequence, .at_size = entry->offset });
+    f->size = entry->offset;
+}
+
+/* Writes what is pending of pages `first` to `last` to the disk. A change of size is one of the whole file. */
 static void
 flush(disk_file *f, uint64_t first, uint64_t last)
 {
@@ -99,7 +122,16 @@ flush(disk_file *f, uint64_t first, uint64_t last)
 
     for (size_t i = 0; i < f->pending_n; i++) {
         const fragment *part = &f->pending[i];
-        if (part->page >= first && part->page <= last)
+        if (part->bytes == NULL) {
+            first = 0;
+            last = UINT64_MAX;
+        }
+    }
+    for (size_t i = 0; i < f->pending_n; i++) {
+        const fragment *part = &f->pending[i];
+        if (part->bytes == NULL)
+            make_size_sure(f, part->at_size);
+        else if (part->page >= first && part->page <= last)
             make_sure(f, part->page * PAGE + part->at, part->bytes, part->size);
         else
             f->pending[left++] = *part;
@@ -108,72 +140,175 @@ flush(disk_file *f, uint64_t first, uint64_t last)
 }
 
 static void
-sync_names(disk *d, const disk_file *directory)
-{
-    size_t size = strlen(directory->name);
-
-    for (unsigned i = 0; i < DISK_FILES_MOST; i++) {
-        disk_file *f = &d->files[i];
-        const char *slash = strrchr(f->name, '/');
-        size_t parent = slash == NULL ? 0 : (size_t)(slash - f->name);
-        if (f->exists && parent == size && strncmp(f->name, directory->name, size) == 0)
-            f->name_is_sure = true;
-    }
-}
-
-static void
-sync_all(disk *d, disk_file *f)
+flush_all(disk_file *f)
 {
     flush(f, 0, UINT64_MAX);
-    if (f->size > f->sure_size) { /* grown without bytes */
-        static const uint8_t zero[1];
-        make_sure(f, f->size - 1, zero, 1);
+    make_size_sure(f, f->size); /* grown without bytes */
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------ */
+
+static disk_name
+name_of(const char *text, size_t size)
+{
+    disk_name name = { "" };
+
+    if (size >= sizeof name.text)
+        abort();
+    memcpy(name.text, text, size);
+    return name;
+}
+
+static disk_name
+parent_of(const disk_name *name)
+{
+    const char *slash = strrchr(name->text, '/');
+
+    return name_of(name->text, slash == NULL ? 0 : (size_t)(slash - name->text));
+}
+
+static bool
+same(const disk_name *a, const disk_name *b)
+{
+    return strcmp(a->text, b->text) == 0;
+}
+
+static disk_file *
+new_file(disk *d, const disk_name *now, const disk_name *sure, bool is_directory)
+{
+    if (d->files_n == DISK_FILES_MOST)
+        abort();
+    disk_file *f = &d->files[d->files_n++];
+    f->is_directory = is_directory;
+    f->now = *now;
+    f->sure = *sure;
+    return f;
+}
+
+/* By what it is called now; one that nobody has made was there before the recording began. */
+static disk_file *
+find_file(disk *d, unsigned number)
+{
+    const disk_name *name = &d->names[number];
+
+    for (unsigned i = 0; i < d->files_n; i++) {
+        if (same(&d->files[i].now, name))
+            return &d->files[i];
     }
-    sync_names(d, f);
+    return new_file(d, name, name, name->text[0] == '\0');
+}
+
+/* The file gets a name; `directory` is the one that the name stands in, or stood in. */
+static void
+change_name(disk *d, disk_file *f, const disk_name *name, disk_name directory)
+{
+    static const disk_name none = { DISK_NO_NAME };
+
+    for (unsigned i = 0; i < d->files_n; i++) {
+        if (&d->files[i] != f && !same(name, &none) && same(&d->files[i].now, name))
+            d->files[i].now = none;
+    }
+    f->now = *name;
+    if (d->changes_n == DISK_CHANGES_MOST)
+        abort();
+    d->changes[d->changes_n++] = (disk_change){ (unsigned)(f - d->files), *name, directory };
+}
+
+void
+disk_apply_change(const disk_change *change, disk_name *names, unsigned n)
+{
+    static const disk_name none = { DISK_NO_NAME };
+
+    for (unsigned i = 0; i < n; i++) {
+        if (same(&names[i], &change->name))
+            names[i] = none;
+    }
+    names[change->file] = change->name;
 }
 
 static void
-truncate_to(disk_file *f, size_t size)
+sync_names(disk *d, const disk_name *directory)
 {
-    f->size = size;
-    if (size < f->sure_size) {
-        memset(f->sure + size, 0, f->sure_size - size);
-        f->sure_size = size;
+    disk_name names[DISK_FILES_MOST];
+    unsigned left = 0;
+
+    for (unsigned i = 0; i < d->files_n; i++)
+        names[i] = d->files[i].sure;
+    for (unsigned i = 0; i < d->changes_n; i++) {
+        if (same(&d->changes[i].directory, directory))
+            disk_apply_change(&d->changes[i], names, d->files_n);
+        else
+            d->changes[left++] = d->changes[i];
     }
-    size_t left = 0;
-    for (size_t i = 0; i < f->pending_n; i++) {
-        if (f->pending[i].page * PAGE + f->pending[i].at + f->pending[i].size <= size)
-            f->pending[left++] = f->pending[i];
-    }
-    f->pending_n = left;
+    d->changes_n = left;
+    for (unsigned i = 0; i < d->files_n; i++)
+        d->files[i].sure = names[i];
+}
+
+/* ---- playing ---------------------------------------------------------------------------------------------- */
+
+static void
+make_file(disk *d, const fault_entry *entry)
+{
+    static const disk_name none = { DISK_NO_NAME };
+    const disk_name *name = &d->names[entry->file];
+
+    if (name->text[0] != '\0') /* the directory itself is always there */
+        change_name(d, new_file(d, &none, &none, (entry->flags & FAULT_DIRECTORY) != 0), name, parent_of(name));
+}
+
+static void
+write_file(disk *d, const fault_entry *entry)
+{
+    disk_file *f = find_file(d, entry->file);
+
+    disk_add_write(f, entry);
+    if ((entry->flags & FAULT_DURABLE) != 0 && entry->size > 0)
+        flush(f, entry->offset / PAGE, (entry->offset + entry->size - 1) / PAGE);
+}
+
+static void
+sync_file(disk *d, const fault_entry *entry)
+{
+    disk_file *f = find_file(d, entry->file);
+
+    if (f->is_directory)
+        sync_names(d, &f->now);
+    else
+        flush_all(f);
 }
 
 static void
 play_one(disk *d, const fault_entry *entry)
 {
-    if (entry->file >= DISK_FILES_MOST)
-        abort();
-    disk_file *f = &d->files[entry->file];
+    static const disk_name none = { DISK_NO_NAME };
 
+    if (entry->file >= DISK_NUMBERS_MOST)
+        abort();
     switch (entry->op) {
     case FAULT_FILE:
-        (void)snprintf(f->name, sizeof f->name, "%.*s", (int)entry->size, (const char *)recording_bytes(entry));
-        f->exists = true;
+        d->names[entry->file] = name_of(recording_bytes(entry), entry->size);
+        break;
+    case FAULT_MAKE:
+        make_file(d, entry);
+        break;
+    case FAULT_REMOVE:
+        change_name(d, find_file(d, entry->file), &none, parent_of(&d->names[entry->file]));
+        break;
+    case FAULT_RENAME:
+        change_name(d, find_file(d, entry->file), &d->names[entry->offset], parent_of(&d->names[entry->offset]));
         break;
     case FAULT_WRITE:
-        f->written = true;
-        add_fragments(f, entry);
-        if ((entry->flags & FAULT_DURABLE) != 0 && entry->size > 0)
-            flush(f, entry->offset / PAGE, (entry->offset + entry->size - 1) / PAGE);
+        write_file(d, entry);
         break;
     case FAULT_TRUNCATE:
-        truncate_to(f, entry->offset);
+        add_size(find_file(d, entry->file), entry);
         break;
     case FAULT_SYNC:
-        sync_all(d, f);
+        sync_file(d, entry);
         break;
     default:
-        break; /* marks are the checker's; nothing is renamed below log/ and checkpoint/ */
+        break; /* marks are the checker's; a process that starts names its files before it uses them */
     }
 }
 
@@ -182,126 +317,4 @@ disk_play(disk *d, size_t to)
 {
     for (; d->at < to; d->at++)
         play_one(d, d->recording->entries[d->at]);
-}
-
-/* ---- one image ----------------------------------------------------------------------------------------------- */
-
-typedef struct odds {    /* of one image: so that it is now nearly all there, now nearly nothing */
-    unsigned keep, tear; /* of 100 pages */
-    bool full_size;      /* the file's new size is on the disk, with or without its pages */
-} odds;
-
-static int
-by_page(const void *a, const void *b)
-{
-    const fragment *x = a, *y = b;
-
-    if (x->page != y->page)
-        return x->page < y->page ? -1 : 1;
-    return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* The page as it was after `n` of its fragments. */
-static void
-page_after(const disk_file *f, const fragment *parts, size_t n, uint8_t to[PAGE])
-{
-    uint64_t at = parts->page * PAGE;
-
-    memset(to, 0, PAGE);
-    if (at < f->sure_size)
-        memcpy(to, f->sure + at, f->sure_size - at < PAGE ? f->sure_size - at : PAGE);
-    for (size_t i = 0; i < n; i++)
-        memcpy(to + parts[i].at, parts[i].bytes, parts[i].size);
-}
-
-/* Puts one page; returns where its newest part ends, 0 if it is lost. */
-static size_t
-image_page(const disk_file *f, const fragment *parts, size_t n, const odds *o, uint8_t *image, chance *c)
-{
-    uint8_t page[PAGE], other[PAGE];
-    size_t end = 0;
-
-    if (chance_below(c, 100) >= o->keep)
-        return 0;
-    size_t newest = chance_below(c, 100) < 70 ? n : 1 + chance_below(c, n);
-    page_after(f, parts, newest, page);
-    if (chance_below(c, 100) < o->tear) {
-        page_after(f, parts, chance_below(c, newest), other);
-        for (unsigned at = 0; at < PAGE; at += SECTOR) {
-            if (chance_below(c, 2) == 0)
-                memcpy(page + at, other + at, SECTOR);
-        }
-    }
-    memcpy(image + parts->page * PAGE, page, PAGE);
-    for (size_t i = 0; i < newest; i++) {
-        size_t part = parts[i].page * PAGE + parts[i].at + parts[i].size;
-        end = part > end ? part : end;
-    }
-    return end;
-}
-
-static void
-write_file(const char *dir, const char *name, const uint8_t *bytes, size_t size)
-{
-    char path[4096];
-
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0 || write(fd, bytes, size) != (ssize_t)size || close(fd) != 0) {
-        perror(path);
-        exit(2);
-    }
-}
-
-static void
-image_file(const disk_file *f, const char *dir, const odds *o, chance *c)
-{
-    size_t room = (f->size > f->sure_size ? f->size : f->sure_size) + PAGE, size = f->sure_size, n = f->pending_n;
-    uint8_t *image = calloc(1, room);
-    fragment *parts = grown(NULL, (n + 1) * sizeof *parts);
-
-    if (image == NULL)
-        abort();
-    if (f->sure_size > 0)
-        memcpy(image, f->sure, f->sure_size);
-    if (n > 0)
-        memcpy(parts, f->pending, n * sizeof *parts);
-    qsort(parts, n, sizeof *parts, by_page);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && parts[end].page == parts[i].page; end++)
-            ;
-        size_t reached = image_page(f, parts + i, end - i, o, image, c);
-        size = reached > size ? reached : size;
-    }
-    if (o->full_size && f->size > size)
-        size = f->size;
-    write_file(dir, f->name, image, size);
-    free(parts);
-    free(image);
-}
-
-void
-disk_image(const disk *d, const char *prefix, const char *dir, chance *c)
-{
-    static const unsigned keeps[] = { 0, 10, 50, 50, 90, 97, 100 }, tears[] = { 0, 0, 10, 50, 100 };
-    const fault_entry *under_way = d->at < d->recording->n ? d->recording->entries[d->at] : NULL;
-    odds o = { keeps[chance_below(c, 7)], tears[chance_below(c, 5)], chance_below(c, 2) == 0 };
-
-    for (unsigned i = 0; i < DISK_FILES_MOST; i++) {
-        const disk_file *f = &d->files[i];
-        disk_file now = *f;
-        bool here = under_way != NULL && under_way->op == FAULT_WRITE && under_way->file == i;
-        if (!f->exists || !(f->written || here) || strncmp(f->name, prefix, strlen(prefix)) != 0)
-            continue;
-        if (!f->name_is_sure && chance_below(c, 3) == 0)
-            continue; /* its name is lost, and all of it */
-        now.pending = grown(NULL, (f->pending_n + 1) * sizeof *now.pending);
-        now.pending_room = f->pending_n + 1;
-        if (f->pending_n > 0)
-            memcpy(now.pending, f->pending, f->pending_n * sizeof *now.pending);
-        if (here)
-            add_fragments(&now, under_way);
-        image_file(&now, dir, &o, c);
-        free(now.pending);
-    }
 }

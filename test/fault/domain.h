@@ -19,11 +19,12 @@ typedef struct fault_command {
 void fault_command_make(fault_command *command, unsigned i);
 unsigned fault_events_of(int64_t amount); /* how many events it makes */
 
-/* What the workload has heard of one command: written whole, in one write. */
+/* What the workload has heard of one command: written whole, in one write. partition -1: accepted, and no more was said. */
 typedef struct fault_heard {
     uint32_t i, events;
     int32_t status, partition;
     uint64_t version, source;
 } fault_heard;
+_Static_assert(sizeof(fault_heard) == 32, "test_fault.py counts by size");
 
 #endif

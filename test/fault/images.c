@@ -4,22 +4,15 @@
  *                                          ends after FAULTS (1); cuts among the LAST operations only
  *   fault_images directory DIR HEARD COMMANDS VIEWS                        a directory as it is
  * One line a fault, then a line of counts; exit status 1 when there was a fault. Any image: its seed and number, COUNT 1. */
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "check.h"
+#include "child.h"
 #include "disk.h"
 
-enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 20, SECONDS_MOST = 120 };
+enum { WORDS = 512, ENGINE_EVERY = 20, MAKING = 30 };
 
 typedef struct image {
     uint64_t number;
@@ -30,9 +23,10 @@ typedef struct image {
 typedef struct run {
     recording recording;
     disk disk;
+    image *now;         /* the one that the child makes */
     fault_heard *heard; /* those of all marks */
     size_t *heard_at;   /* the entry that told of it */
-    size_t heard_n, *cuts, cuts_n;
+    size_t heard_n, *cuts, cuts_n, last;
     unsigned commands;
     const char *views;
     uint64_t seed;
@@ -40,11 +34,18 @@ typedef struct run {
     char *words; /* shared with the child */
 } run;
 
+static bool
+begins(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* What the workload has heard, and where power may go: anywhere but in what is done to views, which few images have. */
 static void
 find_cuts(run *r)
 {
     size_t n = r->recording.n;
-    bool below_log[DISK_FILES_MOST] = { false };
+    bool of_view[DISK_NUMBERS_MOST] = { false };
 
     r->heard = calloc(n + 1, sizeof *r->heard);
     r->heard_at = calloc(n + 1, sizeof *r->heard_at);
@@ -53,87 +54,83 @@ find_cuts(run *r)
         abort();
     for (size_t i = 0; i < n; i++) {
         const fault_entry *entry = r->recording.entries[i];
-        if (entry->op == FAULT_FILE && entry->file < DISK_FILES_MOST && entry->size > 4 &&
-            (memcmp(recording_bytes(entry), "log/", 4) == 0 || memcmp(recording_bytes(entry), "chec", 4) == 0))
-            below_log[entry->file] = true;
+        if (entry->file >= DISK_NUMBERS_MOST)
+            abort();
+        if (entry->op == FAULT_FILE)
+            of_view[entry->file] = begins(recording_bytes(entry), "views");
         if (entry->op == FAULT_MARK && entry->size == sizeof *r->heard) {
             memcpy(&r->heard[r->heard_n], recording_bytes(entry), sizeof *r->heard);
             r->heard_at[r->heard_n++] = i;
         }
-        if (entry->op == FAULT_MARK || (entry->file < DISK_FILES_MOST && below_log[entry->file]))
+        if (entry->op == FAULT_MARK || !of_view[entry->file])
             r->cuts[r->cuts_n++] = i;
     }
     r->cuts[r->cuts_n++] = n;
 }
 
-static int
-remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about, (void)kind, (void)where;
-    return remove(path);
-}
-
-static void
-remove_tree(const char *dir)
-{
-    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        perror(dir);
-}
-
-static void
-make_directory(const char *dir, const char *name)
-{
-    char path[128];
-
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        perror(path);
-        exit(2);
-    }
-}
-
-/* The child's part: makes the image and looks at it. Every twentieth goes through the engine, half of those with the checkpoints
- * that the cut has left. */
 static bool
-check_image(run *r, image *im)
+is_of_log(const char *name)
 {
+    return begins(name, "log") || begins(name, "lock") || begins(name, "attempts");
+}
+
+static bool
+is_no_view(const char *name)
+{
+    return !begins(name, "views");
+}
+
+static bool
+is_no_checkpoint(const char *name)
+{
+    return !begins(name, "checkpoint");
+}
+
+static bool
+is_anything(const char *name)
+{
+    (void)name;
+    return true;
+}
+
+/* Every twentieth goes through the engine, with or without the checkpoints and the views that the cut has left. */
+static bool (*wanted_in(uint64_t number))(const char *name)
+{
+    static bool (*const with[])(const char *name) = { is_anything, is_no_view, is_no_checkpoint, is_of_log };
+
+    return number % ENGINE_EVERY == 0 ? with[number / ENGINE_EVERY % 4] : is_of_log;
+}
+
+/* The child's part: makes the image and looks at it. */
+static int
+check_image(void *user)
+{
+    run *r = user;
+    image *im = r->now;
     size_t heard = 0;
-    bool engine = im->number % ENGINE_EVERY == 0, checkpoints = im->number % (2 * ENGINE_EVERY) == 0;
+    bool engine = im->number % ENGINE_EVERY == 0;
 
     while (heard < r->heard_n && r->heard_at[heard] < im->cut)
         heard++;
-    const expected e = { r->heard, heard, r->commands };
-    make_directory(r->dir, "log");
-    disk_image(&r->disk, "log/", r->dir, &im->chance);
-    if (checkpoints) {
-        make_directory(r->dir, "checkpoint");
-        disk_image(&r->disk, "checkpoint/", r->dir, &im->chance);
-    }
-    return engine ? check_engine(r->dir, r->views, &e, r->words) : check_log(r->dir, &e, r->words);
+    const expected e = { .heard = r->heard, .heard_n = heard, .commands = r->commands };
+    disk_image(&r->disk, wanted_in(im->number), r->dir, &im->chance);
+    return engine ? !check_engine(r->dir, r->views, &e, r->words) : !check_log(r->dir, &e, r->words);
 }
 
 static bool
 try_image(run *r, image *im)
 {
-    int status;
+    child_end end;
 
-    if (mkdir(r->dir, 0777) != 0) {
-        perror(r->dir);
-        exit(2);
-    }
+    child_make(r->dir, "");
     r->words[0] = '\0';
-    pid_t child = fork();
-    if (child == 0) {
-        (void)alarm(SECONDS_MOST);
-        _exit(check_image(r, im) ? 0 : 1);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        abort();
-    if (WIFSIGNALED(status))
-        (void)snprintf(r->words, WORDS, "the process was ended by signal %d", WTERMSIG(status));
+    r->now = im;
+    child_run(check_image, r, false, &end);
+    if (!end.ended)
+        (void)snprintf(r->words, WORDS, "the process was ended by signal %d", end.status);
     if (getenv("WEIR_FAULT_KEEP") == NULL)
-        remove_tree(r->dir);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        child_remove(r->dir);
+    return end.ended && end.status == 0;
 }
 
 static int
@@ -146,6 +143,17 @@ by_cut(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* One in 16 while the log is being made, which is short and all its own. */
+static size_t
+choose_cut(const run *r, image *im)
+{
+    size_t cuts = chance_below(&im->chance, 16) == 0 && r->cuts_n > MAKING ? MAKING : r->cuts_n;
+
+    if (r->last == 0 && wanted_in(im->number)("views"))
+        return chance_below(&im->chance, r->recording.n + 1);
+    return r->cuts[chance_below(&im->chance, cuts)];
+}
+
 static int
 run_images(run *r, uint64_t from, uint64_t count, uint64_t faults_most)
 {
@@ -156,9 +164,7 @@ run_images(run *r, uint64_t from, uint64_t count, uint64_t faults_most)
         abort();
     for (uint64_t i = 0; i < count; i++) {
         all[i] = (image){ .number = from + i, .chance = { r->seed * UINT64_C(0x2545f4914f6cdd1d) + from + i } };
-        /* One in 16 while the log is being made, which is short and all its own. */
-        size_t cuts = chance_below(&all[i].chance, 16) == 0 && r->cuts_n > MAKING ? MAKING : r->cuts_n;
-        all[i].cut = r->cuts[chance_below(&all[i].chance, cuts)];
+        all[i].cut = choose_cut(r, &all[i]);
     }
     qsort(all, count, sizeof *all, by_cut); /* so that the recording is played once */
     r->disk.recording = &r->recording;
@@ -183,7 +189,7 @@ run_directory(char **argv)
     static fault_heard heard[65536];
     char words[WORDS] = "";
     FILE *file = fopen(argv[3], "rb");
-    expected e = { heard, 0, (unsigned)strtoul(argv[4], NULL, 10) };
+    expected e = { .heard = heard, .commands = (unsigned)strtoul(argv[4], NULL, 10) };
 
     if (file != NULL) {
         e.heard_n = fread(heard, sizeof *heard, sizeof heard / sizeof *heard, file);
@@ -198,6 +204,7 @@ run_directory(char **argv)
 static void
 keep_last(run *r, size_t n)
 {
+    r->last = n;
     if (n < r->cuts_n) {
         memmove(r->cuts, r->cuts + r->cuts_n - n, n * sizeof *r->cuts);
         r->cuts_n = n;
@@ -217,10 +224,8 @@ main(int argc, char **argv)
     r.commands = (unsigned)strtoul(argv[3], NULL, 10);
     r.views = argv[4];
     r.seed = strtoull(argv[5], NULL, 10);
-    r.words = mmap(NULL, WORDS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (r.words == MAP_FAILED)
-        return 2;
-    (void)snprintf(r.dir, sizeof r.dir, "%s/weir-fault-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
+    r.words = child_shared(WORDS);
+    child_directory(r.dir, sizeof r.dir);
     find_cuts(&r);
     if (argc > 9)
         keep_last(&r, strtoul(argv[9], NULL, 10));

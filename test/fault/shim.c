@@ -1,89 +1,137 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Preloaded before the C library: counts, records and fails what a program does to files below one directory. Each
- * operation and its entry are one step under one lock, so the recording's order is the disk's order. Never with sanitizers.
+ * Preloaded before the C library: counts, records and fails what a program does to files below one directory. This file: what it was
+ * told, the recording, and whose turn it is to fail. Never with sanitizers.
  *
- *   WEIR_FAULT_DIR=DIR        the directory, an absolute name (without it the shim does nothing)
- *   WEIR_FAULT_RECORD=FILE    where to record: recording.h
+ *   WEIR_FAULT_DIR=DIR        the directory, an absolute name (without it the shim does nothing to files)
+ *   WEIR_FAULT_RECORD=FILE    where to record: recording.h. What is there stays: the process follows the ones before it
  *   WEIR_FAULT_MARKS=FILE     writes to this file are marks: recorded with their bytes, never failed
  *   WEIR_FAULT_NOSYNC=1       syncs do nothing and say that they have
- *   WEIR_FAULT_FAIL=KIND:N:ERRNO[:PART]  the N-th write or sync (from 1) fails, once; with PART only files whose name begins so count.
- *                             A line on stderr says that it has happened */
-#include <dlfcn.h>
+ *   WEIR_FAULT_FULL=FILE[:PART]  while there is such a file, no room is told of; when it isn't empty, there is none: nothing grows, nothing
+ *                             new is made. With PART that is so for files alone whose name begins so
+ *   WEIR_FAULT_FAIL=KIND:N:ERROR[:PART]  the N-th (from 1) `write`, `meta` (a write through an O_DSYNC descriptor, as LMDB's of its meta
+ *                             page; a write, too), `sync` or `name` (making, removing and renaming) fails, once, with EIO or ENOSPC; or,
+ *                             with KILL, the process ends in it by SIGKILL: the kernel has done it, the disk has not. With PART only
+ *                             files whose name begins so count. A line on stderr says that it has happened */
+#include "shim.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include "recording.h"
 
-#define SHOWN __attribute__((visibility("default")))
-
-enum { FILES_MOST = 256, PATH_ROOM = 4096, KIND_WRITE = 0, KIND_SYNC = 1 };
+enum { FILES_MOST = 256, PATH_ROOM = 4096 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
-static bool ready, nosync;
-static char dir[PATH_ROOM], marks[PATH_ROOM], fail_part[64];
+static bool ready, nosync, kills, dying;
+static char dir[PATH_ROOM], marks[PATH_ROOM], full[PATH_ROOM], fail_part[64];
+static const char *full_part = "";
 static int record = -1;
 static char *files[FILES_MOST];
-static unsigned files_n, fail_kind, fail_errno;
-static unsigned long counts[2], fail_at;
+static unsigned files_n, fail_kind;
+static int fail_errno;
+static unsigned long counts[KINDS], fail_at;
 static uint64_t sequence;
+static const char *const kind_names[] = { "write", "meta", "sync", "name" };
 
-#define REAL(type, name, symbol, ...) \
-    static type (*name)(__VA_ARGS__); \
-    if (name == NULL) \
-    *(void **)&name = dlsym(RTLD_NEXT, symbol)
-
-static ssize_t
-real_writev(int fd, const struct iovec *pieces, int n)
+ssize_t
+shim_real_writev(int fd, const struct iovec *pieces, int n)
 {
     REAL(ssize_t, real, "writev", int, const struct iovec *, int);
     return real(fd, pieces, n);
+}
+
+static int
+real_open(const char *path, int flags, mode_t mode)
+{
+    REAL(int, real, "open64", const char *, int, ...);
+    return real(path, flags, mode);
+}
+
+static void
+read_failure(const char *value)
+{
+    char kind[8] = "", error[16] = "";
+
+    if (sscanf(value, "%7[a-z]:%lu:%15[A-Z]:%63s", kind, &fail_at, error, fail_part) < 3)
+        abort();
+    while (fail_kind < KINDS && strcmp(kind, kind_names[fail_kind]) != 0)
+        fail_kind++;
+    kills = strcmp(error, "KILL") == 0;
+    fail_errno = strcmp(error, "ENOSPC") == 0 ? ENOSPC : EIO;
+    if (fail_kind == KINDS)
+        abort();
+}
+
+static void
+copy_setting(const char *name, char to[PATH_ROOM])
+{
+    const char *value = getenv(name);
+
+    if (value != NULL)
+        (void)snprintf(to, PATH_ROOM, "%s", value);
 }
 
 static void
 read_settings(void)
 {
     const char *value = getenv("WEIR_FAULT_DIR");
-    char kind[8] = "", error[16] = "";
+    char *part;
 
     ready = true;
     if (value == NULL)
         return;
     (void)snprintf(dir, sizeof dir, "%s/", value);
-    if ((value = getenv("WEIR_FAULT_MARKS")) != NULL)
-        (void)snprintf(marks, sizeof marks, "%s", value);
-    nosync = getenv("WEIR_FAULT_NOSYNC") != NULL;
-    if ((value = getenv("WEIR_FAULT_FAIL")) != NULL) {
-        if (sscanf(value, "%7[a-z]:%lu:%15[A-Z]:%63s", kind, &fail_at, error, fail_part) < 3)
-            abort();
-        fail_kind = strcmp(kind, "sync") == 0 ? KIND_SYNC : KIND_WRITE;
-        fail_errno = strcmp(error, "ENOSPC") == 0 ? ENOSPC : EIO;
+    copy_setting("WEIR_FAULT_MARKS", marks);
+    copy_setting("WEIR_FAULT_FULL", full);
+    if ((part = strchr(full, ':')) != NULL) {
+        *part = '\0';
+        full_part = part + 1;
     }
-    if ((value = getenv("WEIR_FAULT_RECORD")) != NULL && (record = open(value, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+    nosync = getenv("WEIR_FAULT_NOSYNC") != NULL;
+    if ((value = getenv("WEIR_FAULT_FAIL")) != NULL)
+        read_failure(value);
+    if ((value = getenv("WEIR_FAULT_RECORD")) != NULL && (record = real_open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0)
         abort();
+    shim_note(FAULT_START, 0, 0, 0, NULL, 0);
 }
 
-static void
-note(fault_op op, unsigned flags, unsigned file, uint64_t offset, const void *bytes, size_t size)
+void
+shim_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    if (!ready)
+        read_settings();
+}
+
+void
+shim_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
+bool
+shim_nosync(void)
+{
+    return nosync;
+}
+
+void
+shim_note(fault_op op, unsigned flags, int file, uint64_t offset, const void *bytes, size_t size)
 {
     fault_entry entry = {
         .size = (uint32_t)size, .file = (uint16_t)file, .op = (uint8_t)op, .flags = (uint8_t)flags, .sequence = sequence++, .offset = offset
     };
     const struct iovec pieces[] = { { &entry, sizeof entry }, { (void *)(uintptr_t)bytes, size } };
 
-    if (record >= 0 && real_writev(record, pieces, 2) != (ssize_t)(sizeof entry + size))
+    if (record >= 0 && shim_real_writev(record, pieces, 2) != (ssize_t)(sizeof entry + size))
         abort(); /* a recording with a gap is worse than none */
 }
 
-/* The number of the file by its full name, -1: it is not ours. The directory itself is "". */
-static int
-number_of(const char *path)
+int
+shim_number_of(const char *path)
 {
     size_t prefix = strlen(dir);
 
@@ -96,294 +144,89 @@ number_of(const char *path)
     }
     if (files_n == FILES_MOST || (files[files_n] = strdup(name)) == NULL)
         abort();
-    note(FAULT_FILE, 0, files_n, 0, name, strlen(name));
+    shim_note(FAULT_FILE, 0, (int)files_n, 0, name, strlen(name));
     return (int)files_n++;
 }
 
-static int
-file_of(int fd, bool *ret_mark)
+static bool
+path_of(int fd, char path[PATH_ROOM])
 {
-    char link[64], path[PATH_ROOM];
+    char link[64];
 
-    if (!ready)
-        read_settings();
     if (dir[0] == '\0')
-        return -1;
+        return false;
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    if (n <= 0)
-        return -1;
-    path[n] = '\0';
-    if (ret_mark != NULL)
-        *ret_mark = marks[0] != '\0' && strcmp(path, marks) == 0;
-    return number_of(path);
+    ssize_t n = readlink(link, path, PATH_ROOM - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return n > 0;
 }
 
-/* Counts; true when this one must fail, with errno set. */
-static bool
-fails(unsigned kind, int file)
+int
+shim_file_of(int fd)
+{
+    char path[PATH_ROOM];
+
+    return path_of(fd, path) ? shim_number_of(path) : -1;
+}
+
+bool
+shim_is_marks(int fd)
+{
+    char path[PATH_ROOM];
+
+    return marks[0] != '\0' && path_of(fd, path) && strcmp(path, marks) == 0;
+}
+
+static void
+say(const char *what, fault_kind kind, int file)
 {
     char words[PATH_ROOM + 64];
+    int n = snprintf(words, sizeof words, "fault: %s %lu %s: %s\n", kind_names[kind], fail_at, what, files[file]);
+    const struct iovec piece = { words, (size_t)n };
 
+    (void)shim_real_writev(2, &piece, 1);
+}
+
+bool
+shim_fails(fault_kind kind, int file)
+{
     if (strncmp(files[file], fail_part, strlen(fail_part)) != 0)
         return false;
     counts[kind]++;
     if (fail_at == 0 || kind != fail_kind || counts[kind] != fail_at)
         return false;
-    int n = snprintf(words, sizeof words, "fault: %s %lu fails: %s\n", kind == KIND_SYNC ? "sync" : "write", fail_at, files[file]);
-    const struct iovec piece = { words, (size_t)n };
-    (void)real_writev(2, &piece, 1);
-    errno = (int)fail_errno;
+    if (kills) {
+        say("is the end", kind, file);
+        dying = true;
+        return false;
+    }
+    say("fails", kind, file);
+    errno = fail_errno;
     return true;
 }
 
-static unsigned
-flags_of(int fd)
+bool
+shim_dies(void)
 {
-    int flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && (flags & O_DSYNC) != 0 ? FAULT_DURABLE : 0;
+    return dying;
 }
 
-typedef ssize_t pwrite_fn(int fd, const void *data, size_t size, off_t at);
-
-static ssize_t
-write_at(pwrite_fn *real, int fd, const void *data, size_t size, off_t at)
+void
+shim_die(void)
 {
-    ssize_t done = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        done = real(fd, data, size, at);
-        if (file >= 0 && done > 0)
-            note(FAULT_WRITE, flags_of(fd), (unsigned)file, (uint64_t)at, data, (size_t)done);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return done;
+    for (;;)
+        (void)kill(getpid(), SIGKILL);
 }
 
-SHOWN ssize_t shim_pwrite(int fd, const void *data, size_t size, off_t at) __asm__("pwrite");
-SHOWN ssize_t shim_pwrite64(int fd, const void *data, size_t size, off_t at) __asm__("pwrite64");
-
-ssize_t
-shim_pwrite(int fd, const void *data, size_t size, off_t at)
+bool
+shim_is_full(int file, bool told)
 {
-    REAL(ssize_t, real, "pwrite", int, const void *, size_t, off_t);
-    return write_at(real, fd, data, size, at);
-}
+    struct stat about;
 
-ssize_t
-shim_pwrite64(int fd, const void *data, size_t size, off_t at)
-{
-    REAL(ssize_t, real, "pwrite64", int, const void *, size_t, off_t);
-    return write_at(real, fd, data, size, at);
-}
-
-/* Where a write without a place of its own goes. */
-static uint64_t
-place_of(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    off_t at = lseek(fd, 0, flags >= 0 && (flags & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
-    return at < 0 ? 0 : (uint64_t)at;
-}
-
-static void
-note_pieces(int fd, int file, uint64_t at, const struct iovec *pieces, int n, size_t done)
-{
-    for (int i = 0; i < n && done > 0; i++) {
-        size_t size = pieces[i].iov_len < done ? pieces[i].iov_len : done;
-        note(FAULT_WRITE, flags_of(fd), (unsigned)file, at, pieces[i].iov_base, size);
-        at += size;
-        done -= size;
-    }
-}
-
-SHOWN ssize_t
-writev(int fd, const struct iovec *pieces, int n)
-{
-    ssize_t done = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        uint64_t at = file < 0 ? 0 : place_of(fd);
-        done = real_writev(fd, pieces, n);
-        if (file >= 0 && done > 0)
-            note_pieces(fd, file, at, pieces, n, (size_t)done);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return done;
-}
-
-SHOWN ssize_t
-pwritev(int fd, const struct iovec *pieces, int n, off_t at)
-{
-    REAL(ssize_t, real, "pwritev64", int, const struct iovec *, int, off_t);
-    ssize_t done = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        done = real(fd, pieces, n, at);
-        if (file >= 0 && done > 0)
-            note_pieces(fd, file, (uint64_t)at, pieces, n, (size_t)done);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return done;
-}
-
-SHOWN ssize_t
-write(int fd, const void *data, size_t size)
-{
-    REAL(ssize_t, real, "write", int, const void *, size_t);
-    ssize_t done = -1;
-    bool mark = false;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, &mark);
-    if (mark || file < 0 || !fails(KIND_WRITE, file)) {
-        uint64_t at = file < 0 || mark ? 0 : place_of(fd);
-        done = real(fd, data, size);
-        if (mark && done > 0)
-            note(FAULT_MARK, 0, 0, 0, data, (size_t)done);
-        else if (file >= 0 && done > 0)
-            note(FAULT_WRITE, flags_of(fd), (unsigned)file, at, data, (size_t)done);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return done;
-}
-
-static int
-sync_file(int (*real)(int fd), int fd)
-{
-    int rc = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file >= 0 && nosync) {
-        rc = 0;
-    } else if (file < 0 || !fails(KIND_SYNC, file)) {
-        rc = real(fd);
-        if (file >= 0 && rc == 0)
-            note(FAULT_SYNC, 0, (unsigned)file, 0, NULL, 0);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-SHOWN int
-fdatasync(int fd)
-{
-    REAL(int, real, "fdatasync", int);
-    return sync_file(real, fd);
-}
-
-SHOWN int
-fsync(int fd)
-{
-    REAL(int, real, "fsync", int);
-    return sync_file(real, fd);
-}
-
-/* Which file is mapped there isn't known: weir syncs none, so this counts and fails, and is not in the recording. */
-SHOWN int
-msync(void *at, size_t size, int flags)
-{
-    REAL(int, real, "msync", void *, size_t, int);
-
-    (void)pthread_mutex_lock(&lock);
-    int rc = !nosync ? real(at, size, flags) : 0;
-    (void)pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-static int
-truncate_file(int (*real)(int fd, off_t size), int fd, off_t size)
-{
-    int rc = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        rc = real(fd, size);
-        if (file >= 0 && rc == 0)
-            note(FAULT_TRUNCATE, 0, (unsigned)file, (uint64_t)size, NULL, 0);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-SHOWN int shim_ftruncate(int fd, off_t size) __asm__("ftruncate");
-SHOWN int shim_ftruncate64(int fd, off_t size) __asm__("ftruncate64");
-
-int
-shim_ftruncate(int fd, off_t size)
-{
-    REAL(int, real, "ftruncate", int, off_t);
-    return truncate_file(real, fd, size);
-}
-
-int
-shim_ftruncate64(int fd, off_t size)
-{
-    REAL(int, real, "ftruncate64", int, off_t);
-    return truncate_file(real, fd, size);
-}
-
-SHOWN int shim_fallocate(int fd, int mode, off_t at, off_t size) __asm__("fallocate64");
-
-int
-shim_fallocate(int fd, int mode, off_t at, off_t size)
-{
-    REAL(int, real, "fallocate64", int, int, off_t, off_t);
-    int rc = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        rc = real(fd, mode, at, size);
-        if (file >= 0 && rc == 0 && mode == 0)
-            note(FAULT_TRUNCATE, 0, (unsigned)file, (uint64_t)(at + size), NULL, 0);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-SHOWN int shim_posix_fallocate(int fd, off_t at, off_t size) __asm__("posix_fallocate64");
-
-int
-shim_posix_fallocate(int fd, off_t at, off_t size)
-{
-    REAL(int, real, "posix_fallocate64", int, off_t, off_t);
-    int rc = (int)fail_errno;
-
-    (void)pthread_mutex_lock(&lock);
-    int file = file_of(fd, NULL);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        rc = real(fd, at, size);
-        if (file >= 0 && rc == 0)
-            note(FAULT_TRUNCATE, 0, (unsigned)file, (uint64_t)(at + size), NULL, 0);
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-SHOWN int
-rename(const char *from, const char *to)
-{
-    REAL(int, real, "rename", const char *, const char *);
-    int rc = -1;
-
-    (void)pthread_mutex_lock(&lock);
-    if (!ready)
-        read_settings();
-    int file = dir[0] == '\0' ? -1 : number_of(from);
-    if (file < 0 || !fails(KIND_WRITE, file)) {
-        rc = real(from, to);
-        if (file >= 0 && rc == 0)
-            note(FAULT_RENAME, 0, (unsigned)file, 0, to, strlen(to));
-    }
-    (void)pthread_mutex_unlock(&lock);
-    return rc;
+    if (file < 0 || full[0] == '\0' || strncmp(files[file], full_part, strlen(full_part)) != 0 || stat(full, &about) != 0)
+        return false;
+    if (about.st_size == 0 && !told)
+        return false;
+    errno = ENOSPC;
+    return true;
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The workload of the fault tests: hands commands in by bursts, and writes down what it has heard of each before it goes on.
- * fault_workload DIR HEARD COMMANDS [FIRST]. Exit status 0: all answered; 3: the engine has said that it can't, in words. */
+ *   fault_workload DIR HEARD VIEWS FROM TO [on]   commands FROM to TO-1; VIEWS: a directory, or "". on: goes on when one was refused, or
+ *                                                 its outcome isn't known, and ends without closing the engine, as by a kill
+ * Exit status 0: all answered; 3: the engine has said that it can't, in words. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "domain.h"
 
 typedef struct workload {
     int heard;
-    unsigned unknown;
+    unsigned unknown, refused;
+    bool on;
     char words[256];
 } workload;
 
@@ -46,7 +50,7 @@ run(weir_engine *engine, workload *w, waiting *all, unsigned from, unsigned to)
     static fault_command command;
     weir_error err = { 0 };
 
-    for (unsigned i = from; i < to && w->unknown == 0;) {
+    for (unsigned i = from; i < to && (w->on || w->unknown == 0);) {
         unsigned end = i + burst_of(i);
         for (; i < end && i < to; i++) {
             fault_command_make(&command, i);
@@ -55,7 +59,9 @@ run(weir_engine *engine, workload *w, waiting *all, unsigned from, unsigned to)
             weir_status status = weir_submit(engine, &command.message.base, &submission, hear, &all[i], &err);
             if (status != WEIR_OK) {
                 (void)snprintf(w->words, sizeof w->words, "%s: %.200s", weir_status_name(status), err.text);
-                return false;
+                w->refused++;
+                if (!w->on)
+                    return false;
             }
         }
         weir_status status = weir_settle(engine, false, 30000);
@@ -64,7 +70,7 @@ run(weir_engine *engine, workload *w, waiting *all, unsigned from, unsigned to)
             exit(4);
         }
     }
-    return w->unknown == 0;
+    return w->unknown == 0 && w->refused == 0;
 }
 
 int
@@ -75,21 +81,25 @@ main(int argc, char **argv)
     char settings[4200];
     workload w = { .heard = -1 };
 
-    if (argc < 4)
+    if (argc < 6)
         return 2;
-    unsigned to = (unsigned)strtoul(argv[3], NULL, 10), from = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 0;
+    unsigned from = (unsigned)strtoul(argv[4], NULL, 10), to = (unsigned)strtoul(argv[5], NULL, 10);
+    w.on = argc > 6 && strcmp(argv[6], "on") == 0;
     waiting *all = calloc(to, sizeof *all);
     w.heard = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (all == NULL || w.heard < 0)
         return 2;
-    (void)snprintf(settings, sizeof settings, "dir='%s' views= checkpoint.events=300 partitions=2", argv[1]);
+    (void)snprintf(settings, sizeof settings, "dir='%s' views='%s' checkpoint.events=300 partitions=2", argv[1], argv[3]);
     if (weir_open(&fault_module, settings, &engine, &err) != WEIR_OK) {
         printf("not opened: %s: %s\n", weir_status_name(err.status), err.text);
         return 3;
     }
     bool all_answered = run(engine, &w, all, from, to);
-    weir_close(engine);
     printf("%s\n", all_answered ? "all answered" : w.words);
+    (void)fflush(stdout);
+    if (w.on)
+        _exit(all_answered ? 0 : 3);
+    weir_close(engine);
     free(all);
     return all_answered ? 0 : 3;
 }

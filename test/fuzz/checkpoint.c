@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weiri_lane lane = { .commands = &commands };
     uint16_t value_size;
 
-    weiri_states_init(&lane.states, commands.config.schema);
+    weiri_states_init(&lane.states, commands.config.schema, SIZE_MAX);
     weiri_window_init(&lane.window, WINDOW);
     weiri_sources_init(&lane.sources);
     while (size > 3) {

@@ -40,9 +40,9 @@ class Flips(unittest.TestCase):
         def run(program, *arguments):
             subprocess.run([FAULT / program, *map(str, arguments)], env=environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
-        run("fault_workload", data, heard, COMMANDS // 2)
+        run("fault_workload", data, heard, "", 0, COMMANDS // 2)
         shutil.copy(data / "log/data.mdb", self.tmp / "old")
-        run("fault_workload", data, heard, COMMANDS, COMMANDS // 2)
+        run("fault_workload", data, heard, "", COMMANDS // 2, COMMANDS)
         run("fault_images", "directory", data, heard, COMMANDS, VIEWS)
 
     def hurt(self, what, total, environment=None):
@@ -117,7 +117,12 @@ class Words(Case):
 
     def test_a_damaged_page_is_named_and_the_batches_beside_it_are_verified(self):
         """A leaf in the middle of the log that is gone as a whole."""
-        pages = {place // PAGE for place in self.find(1, 20)} # the one in use, and older copies of it
+        data, pages = (self.dir / "log/data.mdb").read_bytes(), set()
+        for place in self.find(1, 20):
+            page = place // PAGE * PAGE
+            entries = struct.unpack_from(f"<{(struct.unpack_from('<H', data, page + 12)[0] - 16) // 2}H", data, page + 16)
+            if place - 13 - 8 - page in entries:  # else it is what a page held before
+                pages.add(page // PAGE)
         self.flip(self.dir / "log/data.mdb", [page * PAGE + 12 for page in pages], 0xff)
         run = self.assert_fails(1, ("verify", "--dir", self.dir), " of data.mdb is damaged: ")
         self.assertRegex(run.stderr, r"(?m)^[a-z]+, partition 0, offset \d+: page ")

@@ -32,14 +32,16 @@ def weir(*arguments, check=None, **options):
 class Server:
     """`weir run` on a directory, on a port of its own choice."""
 
+    environment = None # of the program; None: this one's
+
     def __init__(self, directory, module=SHOP, *arguments):
         self.directory, self.module, self.arguments = directory, module, arguments
         self.process = None
 
     def start(self):
         self.log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)
-        self.process = subprocess.Popen([str(WEIR), "run", str(self.module), "--dir", str(self.directory), "--listen", "127.0.0.1:0", *self.arguments],
-                                        stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen([str(WEIR), "run", str(self.module), "--dir", str(self.directory), "--listen", "127.0.0.1:0", *map(str, self.arguments)],
+                                        stdout=self.log, stderr=subprocess.STDOUT, env=self.environment)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             said = self.said()

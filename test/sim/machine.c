@@ -66,13 +66,16 @@ sim_end(sim *s)
         path_of(s, names[i], path);
         (void)unlink(path);
     }
-    (void)!weiri_sqlite_remove(s->view_path, &ignored); /* closes a lasting store, too */
+    if (s->lasting)
+        sim_store_empty(s);
+    else
+        (void)!weiri_sqlite_remove(s->view_path, &ignored);
     s->views = NULL;
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------- */
 
-/* A log that does not read ends the opening, and it is tried again. */
+/* A log that does not read, or a checkpoint that can't be written, may end the opening, and it is tried again. */
 static void
 open_commands(sim *s)
 {
@@ -81,9 +84,11 @@ open_commands(sim *s)
 
     for (unsigned left = 3; left > 0; left--) {
         s->log.faults = left > 1 && sim_one_in(s, 6) ? 5 : 0;
+        s->checkpoint_faults = left > 1 && sim_one_in(s, 10);
         status = weiri_commands_open(&s->config, &s->commands, &err);
-        bool faulty = s->log.faults > 0;
+        bool faulty = s->log.faults > 0 || s->checkpoint_faults;
         s->log.faults = 0;
+        s->checkpoint_faults = false;
         if (status == WEIR_OK)
             break;
         if (status != WEIR_IO || !faulty)
@@ -103,7 +108,7 @@ load_views(sim *s)
     weir_error err;
     weiri_problems problems = { 0 };
 
-    path_of(s, "views", dir);
+    (void)snprintf(dir, sizeof dir, "%s/views-%u%s", s->dir, s->partitions, s->lasting ? "-lasting" : "");
     const weiri_views_config config = { .schema = s->schema, .files = s->files, .log = &s->log.log, .dir = dir, .world = &s->world };
     if (s->lasting && *loaded != NULL) {
         s->views = *loaded;
@@ -178,8 +183,13 @@ close_commands(sim *s)
 {
     char path[256];
 
-    for (uint32_t p = 0; p < s->partitions; p++)
-        s->counts[SIM_CHECKPOINTS] += s->commands->lanes[p].counted.checkpoints;
+    for (uint32_t p = 0; p < s->partitions; p++) {
+        const weiri_lane *lane = &s->commands->lanes[p];
+        s->counts[SIM_CHECKPOINTS] += lane->counted.checkpoints;
+        s->counts[SIM_EVICTED] += lane->states.evicted;
+        s->counts[SIM_LOADED] += lane->counted.states_loaded;
+        s->counts[SIM_WAITS] += lane->counted.states_waits;
+    }
     weiri_commands_close(s->commands);
     s->commands = NULL;
     path_of(s, "checkpoint/data.mdb", path);
@@ -200,6 +210,28 @@ sim_crash(sim *s)
     close_commands(s);
     close_views(s);
     sim_clients_forget(s);
+    sim_open(s);
+}
+
+/* What was acknowledged behind the copy is gone, as whoever restores one knows; all else must be of one piece with it: checkpoints
+ * and views that have seen more, or something else, notice. */
+void
+sim_restore(sim *s)
+{
+    s->counts[SIM_RESTORED]++;
+    sim_tell(s, "restore", 0, 0, 0);
+    sim_log_crash(&s->log);
+    close_commands(s);
+    close_views(s);
+    sim_clients_forget(s);
+    sim_model_init(s);
+    for (uint32_t i = 0; i < s->n_submissions; i++)
+        s->submissions[i].durable = false;
+    for (int i = 0; i < SIM_SOURCES; i++)
+        for (int p = 0; p < SIM_PARTITIONS; p++)
+            s->streams[i][p] = (sim_stream){ .next = 1 };
+    memset(s->token, 0, sizeof s->token);
+    sim_log_restore(&s->log);
     sim_open(s);
 }
 

@@ -4,7 +4,10 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +34,14 @@ typedef struct options {
 } options;
 
 static page *mine;
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
 
 static void
 note_failure(const char *words)
@@ -99,6 +110,16 @@ now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Of all processes that have ended, in seconds. */
+static double
+processor_time(void)
+{
+    struct rusage used;
+
+    weiri_assert(getrusage(RUSAGE_CHILDREN, &used) == 0);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}
+
 static uint64_t
 done_by(const page *pages, unsigned jobs)
 {
@@ -120,6 +141,8 @@ await(const options *o, const pid_t *pids, page *pages)
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid == 0) {
+            for (unsigned j = 0; j < o->jobs && interrupted; j++)
+                (void)kill(pids[j], SIGKILL);
             (void)usleep(2000);
             if (now() - told > 60) {
                 told = now();
@@ -130,7 +153,7 @@ await(const options *o, const pid_t *pids, page *pages)
             continue;
         }
         left--;
-        for (unsigned j = 0; j < o->jobs && status != 0 && bad < 0; j++) {
+        for (unsigned j = 0; j < o->jobs && status != 0 && bad < 0 && !interrupted; j++) {
             if (pids[j] != pid)
                 continue;
             bad = (int)j;
@@ -138,7 +161,7 @@ await(const options *o, const pid_t *pids, page *pages)
                 (void)snprintf(pages[j].words, sizeof pages[j].words, "the process was ended by signal %d", WTERMSIG(status));
             for (unsigned other = 0; other < o->jobs; other++)
                 if (other != j)
-                    (void)kill(pids[other], SIGTERM);
+                    (void)kill(pids[other], SIGKILL);
         }
     }
     return bad;
@@ -156,6 +179,7 @@ run_jobs(const options *o, page *pages, const char *root)
         weiri_assert(pids[j] >= 0);
         if (pids[j] == 0) {
             mine = &pages[j];
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
             work(o, j, root);
             exit(0);
         }
@@ -189,13 +213,13 @@ simulate(const options *o, page *pages)
     for (unsigned j = 0; j < o->jobs; j++)
         hash += pages[j].hash;
     print_counts(pages, o->jobs);
-    (void)printf("sim: %llu seeds from %llu on, %u processes: %.1f s, %.0f seeds/s, history %016llx%s\n", (unsigned long long)done,
-        (unsigned long long)o->first, o->jobs, seconds, (double)done / seconds, (unsigned long long)hash,
-        o->twice ? ", each run twice with the same history" : "");
+    (void)printf("sim: %llu seeds from %llu on, %u processes: %.1f s, %.0f seeds/s (%.0f in a second of one core), history %016llx%s\n",
+        (unsigned long long)done, (unsigned long long)o->first, o->jobs, seconds, (double)done / seconds, (double)done / processor_time(),
+        (unsigned long long)hash, o->twice ? ", each run twice with the same history" : "");
     if (bad >= 0)
         (void)printf("sim: FAILED: seed %llu, %s\n     again: sim --first %llu --seeds 1 --trace\n",
             (unsigned long long)atomic_load(&pages[bad].seed), pages[bad].words, (unsigned long long)atomic_load(&pages[bad].seed));
-    return bad >= 0;
+    return interrupted ? 130 : bad >= 0;
 }
 
 /* Each mistake, until it is found. */
@@ -273,6 +297,8 @@ main(int argc, char **argv)
         return usage();
     if (access("/dev/shm", W_OK) == 0)
         (void)setenv("TMPDIR", "/dev/shm", 1); /* files in memory */
+    (void)signal(SIGINT, interrupt);           /* so that the files go */
+    (void)signal(SIGTERM, interrupt);
     page *pages = mmap(NULL, JOBS_MOST * sizeof *pages, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     weiri_assert(pages != MAP_FAILED);
     return o.all_mistakes ? search(&o, pages) : simulate(&o, pages);

@@ -147,6 +147,7 @@ sim_log_init(sim_log *l, sim *s)
             topic->end = topic->shown = 0;
             topic->crc = 0;
         }
+    weiri_buffer_clear(&l->past);
     memset(l->next_command, 0, sizeof l->next_command);
     memset(l->shown_command, 0, sizeof l->shown_command);
     l->n_pending = l->n_committed = 0;
@@ -163,12 +164,23 @@ sim_log_fini(sim_log *l)
             weiri_buffer_fini(&l->parts[p][t].bytes);
             weiri_buffer_fini(&l->parts[p][t].index);
         }
+    weiri_buffer_fini(&l->past);
 }
 
 /* Onto the disk, and nobody knows. */
 static void
 write_down(sim_log *l, const weiri_append *a)
 {
+    sim_written before = { .partition = a->partition, .next_command = l->next_command[a->partition] };
+
+    for (int topic = 0; topic < WEIRI_TOPICS; topic++) {
+        const sim_topic *t = &l->parts[a->partition][topic];
+        before.ends[topic] = t->end;
+        before.bytes[topic] = t->bytes.size;
+        before.batches[topic] = t->index.size;
+        before.crcs[topic] = t->crc;
+    }
+    weiri_buffer_add(&l->past, &before, sizeof before);
     for (int topic = 0; topic < WEIRI_TOPICS; topic++) {
         const weiri_staged *staged = &a->topics[topic];
         sim_topic *t = &l->parts[a->partition][topic];
@@ -263,5 +275,28 @@ sim_log_crash(sim_log *l)
     l->n_committed = 0;
     give_back(l, l->n_pending, WEIR_IO); /* nobody hears of it: a lane in flight can't be thrown away */
     l->failed = l->reserve = false;
+    show(l);
+}
+
+void
+sim_log_restore(sim_log *l)
+{
+    unsigned n = (unsigned)(l->past.size / sizeof(sim_written)), lost = n == 0 ? 0 : 1 + sim_below(l->sim, n < 12 ? n : 12);
+    sim_written before;
+
+    weiri_assert(l->n_pending == 0);
+    for (unsigned i = 0; i < lost; i++) {
+        l->past.size -= sizeof before;
+        memcpy(&before, l->past.data + l->past.size, sizeof before);
+        for (int topic = 0; topic < WEIRI_TOPICS; topic++) {
+            sim_topic *t = &l->parts[before.partition][topic];
+            t->end = before.ends[topic];
+            t->bytes.size = before.bytes[topic];
+            t->index.size = before.batches[topic];
+            t->crc = before.crcs[topic];
+        }
+        l->next_command[before.partition] = before.next_command;
+    }
+    sim_tell(l->sim, "restored", lost, n, 0);
     show(l);
 }

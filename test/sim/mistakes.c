@@ -6,25 +6,29 @@
 #include "sim.h"
 
 const char *const sim_mistake_names[SIM_MISTAKES] = { "none", "forgets-last", "short-window", "no-previous", "late-note", "clean-states",
-    "two-steps", "last-again" };
+    "two-steps", "last-again", "blind" };
 
 weir_status __real_weiri_lane_recover(weiri_lane *lane, weir_error *err);
 const weiri_window_entry *__real_weiri_window_find(const weiri_window *window, weiri_id_hash id);
 void __real_weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 bool __real_weiri_lane_checkpoint_step(weiri_lane *lane);
-void __real_weiri_states_mark_all(weiri_states *states);
+void __real_weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken);
 void __real_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command);
 int __real_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
 int __real_mdb_txn_commit(MDB_txn *txn);
+weir_status __real_weiri_log_checksum(
+    weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
 
 weir_status __wrap_weiri_lane_recover(weiri_lane *lane, weir_error *err);
 const weiri_window_entry *__wrap_weiri_window_find(const weiri_window *window, weiri_id_hash id);
 void __wrap_weiri_lane_handle(weiri_lane *lane, const weiri_request *request);
 bool __wrap_weiri_lane_checkpoint_step(weiri_lane *lane);
-void __wrap_weiri_states_mark_all(weiri_states *states);
+void __wrap_weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken);
 void __wrap_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command);
 int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
 int __wrap_mdb_txn_commit(MDB_txn *txn);
+weir_status __wrap_weiri_log_checksum(
+    weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
 
 /* ---- de-duplication ------------------------------------------------------------------------------------- */
 
@@ -83,10 +87,22 @@ __wrap_weiri_lane_checkpoint_step(weiri_lane *lane)
 }
 
 void
-__wrap_weiri_states_mark_all(weiri_states *states)
+__wrap_weiri_states_put_back(weiri_states *states, weiri_state_entry *const *list, size_t n, size_t taken)
 {
     if (sim_now->mistake != SIM_CLEAN_STATES)
-        __real_weiri_states_mark_all(states);
+        __real_weiri_states_put_back(states, list, n, taken);
+}
+
+/* ---- both ----------------------------------------------------------------------------------------------- */
+
+weir_status
+__wrap_weiri_log_checksum(weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err)
+{
+    weir_status status = __real_weiri_log_checksum(log, topic, partition, offset, ret_checksum, err);
+
+    if (status == WEIR_OK && sim_now->mistake == SIM_BLIND)
+        *ret_checksum = 0;
+    return status;
 }
 
 /* ---- what happens outside ------------------------------------------------------------------------------- */
@@ -103,7 +119,7 @@ __wrap_weiri_attempts_forget(weiri_attempts *attempts, uint64_t command)
 static bool
 disk_fails(void)
 {
-    if (!sim_now->checkpoint_faults || !sim_one_in(sim_now, 4))
+    if (!sim_now->checkpoint_faults || !sim_one_in(sim_now, 3))
         return false;
     sim_now->counts[SIM_CHECKPOINT_FAULTS]++;
     return true;

@@ -48,6 +48,10 @@ typedef enum sim_count {
     SIM_REBUILDS,
     SIM_VIEW_FAULTS,
     SIM_READ_FAULTS,
+    SIM_RESTORED, /* logs */
+    SIM_EVICTED,
+    SIM_LOADED,
+    SIM_WAITS,
     SIM_COUNTED,
 } sim_count;
 extern const char *const sim_count_names[SIM_COUNTED];
@@ -61,6 +65,7 @@ typedef enum sim_mistake {
     SIM_CLEAN_STATES, /* states of a checkpoint that failed count as saved */
     SIM_TWO_STEPS,    /* a view's position is written in a transaction of its own, after the rows */
     SIM_LAST_AGAIN,   /* a view goes on at the last event that it has seen, not behind it */
+    SIM_BLIND,        /* the log's checksums are not looked at: any log of the right length is this one */
     SIM_MISTAKES
 } sim_mistake;
 extern const char *const sim_mistake_names[SIM_MISTAKES];
@@ -83,12 +88,20 @@ typedef struct sim_attempt {
     unsigned kills;
 } sim_attempt;
 
+typedef struct sim_written {
+    uint32_t partition;
+    uint64_t ends[WEIRI_TOPICS], next_command;
+    size_t bytes[WEIRI_TOPICS], batches[WEIRI_TOPICS];
+    uint32_t crcs[WEIRI_TOPICS];
+} sim_written;
+
 /* The log: what is on the disk, and how much of that is known to be (shown). */
 typedef struct sim_log {
     weiri_log log; /* the first */
     struct sim *sim;
     sim_topic parts[SIM_PARTITIONS][WEIRI_TOPICS];
     uint64_t next_command[SIM_PARTITIONS], shown_command[SIM_PARTITIONS];
+    weiri_buffer past;                  /* sim_written each: where a partition was before each append, the oldest first */
     weiri_append *pending[SIM_PENDING]; /* in the order of staging */
     size_t n_pending, n_committed;      /* the first of them are shown and not reported */
     bool failed, reserve;
@@ -102,6 +115,7 @@ typedef struct sim {
     bool trace;
     uint64_t step;
     int64_t time_ms, monotonic_us;
+    bool clock_runs;
     uint64_t *counts; /* SIM_COUNTED; may be shared memory, written by this process alone */
 
     const char *dir; /* with checkpoint/ attempts views/ */
@@ -178,11 +192,14 @@ void sim_log_report(sim_log *log, size_t n); /* to the writers of the first n th
 void sim_log_fail(sim_log *log);
 /* The process dies: of what was under way a random part is on the disk. Opens again. */
 void sim_log_crash(sim_log *log);
+/* Somebody has put an older copy of the log in its place. Nothing is under way. */
+void sim_log_restore(sim_log *log);
 
 /* ---- machine.c: opening, dying, stopping */
 void sim_open(sim *s);
 void sim_crash(sim *s);
-void sim_stop(sim *s); /* in good order; everything is closed */
+void sim_restore(sim *s); /* dies, and the log is an older one when it opens */
+void sim_stop(sim *s);    /* in good order; everything is closed */
 void sim_view_crash(sim *s);
 void sim_view_rebuild(sim *s);
 void sim_end(sim *s);      /* the command side is closed: now all of it, and no file is left */
@@ -190,6 +207,8 @@ bool sim_turn_all(sim *s); /* one turn of everything; true: something moved */
 
 /* ---- store.c: the view's store with failures */
 void sim_store_wrap(sim *s);
+void sim_store_empty(sim *s); /* the lasting one: as it is when it is made */
+void sim_store_fini(void);
 
 /* ---- clients.c */
 void sim_client_step(sim *s);

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The view's store, with failures between any two of its operations: the real SQLite behind a gate. A process that dies within a
  * turn of the projector is one whose store fails from there on, and which is then thrown away. */
+#include "base/assert.h"
+#include "query/sqlite/store_sqlite.h"
 #include "sim.h"
 
 static const weiri_store_ops *real;
-static weiri_store *kept; /* closed by its view, and open */
+
+/* Closed by its view, and open: one for each number of partitions, each in a directory of its own. */
+static struct {
+    weiri_store *store;
+    bool fresh; /* since then emptied for another simulation */
+} kept[SIM_PARTITIONS];
 
 weir_status __real_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err);
 weir_status __wrap_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err);
@@ -121,7 +128,8 @@ close_store(weiri_store *store)
 {
     if (sim_now->lasting) {
         real->rollback(store);
-        kept = store;
+        kept[sim_now->partitions - 1].store = store;
+        kept[sim_now->partitions - 1].fresh = false;
         return;
     }
     real->close(store);
@@ -132,21 +140,46 @@ static const weiri_store_ops gated = { positions, begin, mark, back, run, save, 
 weir_status
 __wrap_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err)
 {
-    if (kept == NULL)
+    uint32_t i = sim_now->partitions - 1;
+
+    if (!sim_now->lasting || kept[i].store == NULL)
         return __real_weiri_sqlite_open(config, ret_store, ret_fresh, err);
-    *ret_store = kept;
-    *ret_fresh = false;
-    kept = NULL;
+    *ret_store = kept[i].store;
+    *ret_fresh = kept[i].fresh;
+    kept[i].store = NULL;
     return WEIR_OK;
 }
 
 weir_status
 __wrap_weiri_sqlite_remove(const char *path, weir_error *err)
 {
-    if (kept != NULL)
-        real->close(kept);
-    kept = NULL;
+    uint32_t i = sim_now->partitions - 1;
+
+    if (sim_now->lasting && kept[i].store != NULL) {
+        real->close(kept[i].store);
+        kept[i].store = NULL;
+    }
     return __real_weiri_sqlite_remove(path, err);
+}
+
+void
+sim_store_empty(sim *s)
+{
+    static const char sql[] = "BEGIN; DELETE FROM total; DELETE FROM weir_position; COMMIT;";
+    uint32_t i = s->partitions - 1;
+
+    weiri_assert(sqlite3_exec(((weiri_sqlite *)kept[i].store)->db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    kept[i].fresh = true;
+}
+
+void
+sim_store_fini(void)
+{
+    for (uint32_t i = 0; i < SIM_PARTITIONS; i++) {
+        if (kept[i].store != NULL)
+            real->close(kept[i].store);
+        kept[i].store = NULL;
+    }
 }
 
 void

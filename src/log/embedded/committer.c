@@ -2,6 +2,8 @@
  * The committer: one thread that takes every waiting append in one exchange, puts them in one transaction, and tells
  * their owners when the disk has it. The first begin, put or commit that fails is the last: after a failed sync LMDB's next
  * commit can succeed and leave a hole, so nothing is ever tried again. */
+#include <errno.h>
+#include <stdio.h>
 #include "base/assert.h"
 #include "log/embedded/internal.h"
 
@@ -20,10 +22,17 @@ weiri_embedded_append(weiri_log *log, weiri_append *append)
 void
 weiri_embedded_fail(weiri_embedded *e, const char *doing, int rc)
 {
+    char room[64] = "";
+    weir_error low;
+
+    /* LMDB calls a write that was cut short by a full disk an input/output error. */
+    if (rc == EIO && weiri_space_state(&e->space, &low) != WEIR_OK)
+        (void)snprintf(room, sizeof room, " with %llu MB free on its disk", (unsigned long long)(weiri_space_free(&e->space) >> 20));
     weiri_lock_take(&e->lock);
     if (!atomic_load(&e->failed)) {
         (void)weiri_error_set(&e->failure, WEIR_IO,
-            "log: %s: %s; it takes no more, and what was not yet answered is unknown until weir is started again", doing, mdb_strerror(rc));
+            "log: %s: %s%s; it takes no more, and what was not yet answered is unknown until weir is started again", doing,
+            mdb_strerror(rc), room);
         atomic_store(&e->failed, true);
     }
     weiri_lock_give(&e->lock);
@@ -85,7 +94,8 @@ put_append(weiri_embedded *e, MDB_txn *txn, const weiri_append *append)
     }
     weiri_assert(append->next_command >= vector->next_command);
     vector->next_command = append->next_command;
-    return weiri_embedded_vector_put(e, txn, append->partition, vector);
+    int rc = append->mark.size > 0 ? weiri_embedded_mark_put(e, txn, append->partition, append->mark) : 0;
+    return rc != 0 ? rc : weiri_embedded_vector_put(e, txn, append->partition, vector);
 }
 
 static void

@@ -9,7 +9,10 @@
 static uint64_t
 read_end(weiri_log *log, weiri_topic topic, uint32_t partition)
 {
-    return atomic_load(&((weiri_embedded *)log)->shared[partition].ends[topic]);
+    weiri_embedded *e = (weiri_embedded *)log;
+    weiri_embedded_shared *shared = &e->shared[partition];
+
+    return atomic_load(e->copy && topic == WEIRI_TOPIC_COMMANDS ? &shared->next_command : &shared->ends[topic]);
 }
 
 static uint64_t
@@ -46,8 +49,8 @@ metrics(weiri_log *log, weiri_log_metrics *ret_metrics)
         .bytes = atomic_load(&e->bytes),
         .sync_us_total = atomic_load(&e->sync_us_total),
         .disk_free_bytes = weiri_space_free(&e->space),
-        .oldest_reader_ms = weiri_embedded_oldest_reader_ms(e),
     };
+    ret_metrics->oldest_reader_ms = weiri_embedded_oldest_reader_ms(e, &ret_metrics->oldest_reader_pid);
     if (mdb_env_info(e->env, &info) == 0 && mdb_env_stat(e->env, &stat) == 0)
         ret_metrics->disk_used_bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
 }

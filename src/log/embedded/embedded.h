@@ -12,15 +12,21 @@ typedef struct weiri_embedded_config {
     const char *dir;        /* the data directory: holds lock, log/, ... ; made if it isn't there and not read_only */
     const char *module;     /* must equal the log's; NULL, read_only: whatever it is */
     uint32_t partitions;    /* for a new log; 0: 4. An old log keeps its own; another number given is refused */
+    uint64_t copy_of;       /* the id of a log elsewhere, whose local copy this is; 0: a log of its own */
     bool read_only;         /* reads the log of a running engine (or of none) from this process; takes no lock */
     bool anyway;            /* with read_only: opens whatever can be read of it, for weiri_log_verify */
     uint64_t reserve_bytes; /* free space that is never touched; 0: 256 MiB */
     const weiri_world *world;
 } weiri_embedded_config;
 
-/* Errors: INVALID (in use: by which pid and command line; another module's; a newer format; another P; not writable),
+/* A local copy is made with the id it is given, and refused to whoever gives another. It holds events and outcomes, and no commands:
+ * the end of its commands is its next_command. It is written only by who gives its id; for reading it is a log like any.
+ * Errors: INVALID (in use: by which pid and command line; another module's; a newer format; another P; not writable),
  * NOT_FOUND (read_only and no log), IO, CORRUPT. Durable: on return everything that can be read is. */
 WEIR_MUST_USE weir_status weiri_embedded_open(const weiri_embedded_config *config, weiri_log **ret_log, weir_error *err);
+
+/* The mark that the last append with one left in a partition of a local copy; empty: none yet. Errors: CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_mark(weiri_log *log, uint32_t partition, weiri_buffer *to, weir_error *err);
 
 /* How far weiri_log_verify is. May lie in memory shared with a process that watches over the one that reads. */
 typedef struct weiri_verify_place {

@@ -343,13 +343,22 @@ test_metrics_count_and_tell_the_oldest_reader(void **state)
     write_one(log);
     weiri_log_metrics_get(log, &metrics);
     assert_int_equal(metrics.oldest_reader_ms, 6000);
-    assert_int_equal(metrics.commits, 3);
-    assert_int_equal(metrics.records, 6);
+    assert_int_equal(metrics.oldest_reader_pid, child);
+    for (int i = 0; i < 200; i++) { /* longer than moments of commits are kept */
+        fake_us += 200000;
+        write_one(log);
+        if (i % 20 == 19)
+            weiri_log_metrics_get(log, &metrics);
+    }
+    assert_int_equal(metrics.oldest_reader_ms, 46000);
+    assert_int_equal(metrics.commits, 203);
+    assert_int_equal(metrics.records, 406);
     assert_true(metrics.bytes > 6 * 72 && metrics.disk_used_bytes >= metrics.bytes && metrics.disk_free_bytes > 0);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     weiri_log_metrics_get(log, &metrics);
     assert_int_equal(metrics.oldest_reader_ms, 0);
+    assert_int_equal(metrics.oldest_reader_pid, 0);
     weiri_log_close(log);
     (void)close(down[1]);
     (void)close(up[0]);

@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/assert.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "log/embedded/internal.h"
 
-enum { PATH_ROOM = 4096, READERS_MOST = 512, DEFAULT_PARTITIONS = 4 };
+/* LOCK_ROOM: of LMDB's table of readers, 64 bytes each and less than a page before them. It is mapped. */
+enum { PATH_ROOM = 4096, READERS_MOST = 512, LOCK_ROOM = READERS_MOST * 64 + 4096, DEFAULT_PARTITIONS = 4 };
 static const size_t map_most = (size_t)1 << 40, map_least = (size_t)1 << 26;
 static const char magic[4] = { 'W', 'E', 'I', 'R' };
 
@@ -57,9 +59,8 @@ weiri_embedded_vector_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, w
     return mdb_put(txn, e->meta, &k, &v, 0);
 }
 
-/* Reads the value of a key of `meta`. Errors: NOT_FOUND, CORRUPT, IO. */
-static weir_status
-meta_get(const weiri_pages *pages, const void *key, size_t size, weiri_buffer *ret_value, weir_error *err)
+weir_status
+weiri_embedded_meta_get(const weiri_pages *pages, const void *key, size_t size, weiri_buffer *ret_value, weir_error *err)
 {
     weiri_bytes wanted = { key, size };
     weiri_page_cursor cursor;
@@ -86,7 +87,7 @@ weiri_embedded_vector_get(const weiri_pages *pages, uint32_t partition, weiri_em
     uint8_t key[13];
 
     vector_key(key, partition);
-    weir_status status = meta_get(pages, key, sizeof key, &value, err);
+    weir_status status = weiri_embedded_meta_get(pages, key, sizeof key, &value, err);
     if (status == WEIR_NOT_FOUND || (status == WEIR_OK && value.size != sizeof vector))
         status = weiri_error_set(err, WEIR_CORRUPT, "partition %u: the record of its ends is missing or has another size", partition);
     else if (status != WEIR_OK)
@@ -215,6 +216,7 @@ identity_make(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
 
     memcpy(identity.magic, magic, sizeof magic);
     identity.partitions = config->partitions == 0 ? DEFAULT_PARTITIONS : config->partitions;
+    identity.id = config->copy_of;
     while (identity.id == 0)
         e->world->random_bytes(e->world, &identity.id, sizeof identity.id);
     (void)snprintf(identity.module, sizeof identity.module, "%s", config->module);
@@ -223,6 +225,8 @@ identity_make(weiri_embedded *e, const weiri_embedded_config *config, MDB_txn *t
     rc = mdb_put(txn, e->meta, &k, &v, 0);
     for (uint32_t p = 0; rc == 0 && p < identity.partitions; p++)
         rc = weiri_embedded_vector_put(e, txn, p, &empty);
+    if (rc == 0 && config->copy_of != 0)
+        rc = weiri_embedded_copy_make(e, txn, identity.partitions);
     if (rc != 0)
         return weiri_error_set(err, WEIR_IO, "%s: making a new log: %s", e->dir, mdb_strerror(rc));
     return WEIR_OK;
@@ -234,7 +238,7 @@ weiri_embedded_identity_get(const weiri_pages *pages, const char *dir, weiri_emb
     weiri_embedded_identity found = { .format = 0 };
     weiri_buffer value = { 0 };
 
-    weir_status status = meta_get(pages, "identity", 8, &value, err);
+    weir_status status = weiri_embedded_meta_get(pages, "identity", 8, &value, err);
     size_t size = value.size;
     if (status == WEIR_OK)
         memcpy(&found, value.data, size < sizeof found ? size : sizeof found);
@@ -271,6 +275,9 @@ identity_read(weiri_embedded *e, const weiri_embedded_config *config, const weir
     if (config->partitions != 0 && found.partitions != config->partitions)
         return weiri_error_set(
             err, WEIR_INVALID, "%s has %u partitions and keeps them; %u were asked for", e->dir, found.partitions, config->partitions);
+    status = weiri_embedded_copy_check(e, config, pages, found.id, err);
+    if (status != WEIR_OK)
+        return status;
     identity->id = found.id;
     identity->partitions = found.partitions;
     identity->format = found.format;
@@ -433,7 +440,7 @@ check_traces(const weiri_embedded *e, weir_error *err)
 weir_status
 weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *config, weir_error *err)
 {
-    char path[PATH_ROOM];
+    char path[PATH_ROOM], lock[PATH_ROOM + 16];
     struct stat about;
     bool was_there, never, empty = false;
     int dead;
@@ -455,6 +462,11 @@ weiri_embedded_environment_open(weiri_embedded *e, const weiri_embedded_config *
         status = begin_anew(path, err);
     if (status != WEIR_OK)
         return status;
+    if (!e->read_only) {
+        (void)snprintf(lock, sizeof lock, "%s/lock.mdb", path);
+        if ((status = weiri_file_allocate(lock, LOCK_ROOM, err)) != WEIR_OK)
+            return status;
+    }
     int rc = open_map(path, e->read_only ? MDB_RDONLY : 0, &e->env);
     if (rc != 0)
         return open_failed(path, e->read_only, rc, err);

@@ -151,7 +151,8 @@ read_state(examination *x, const char *dir, weir_error *err)
     x->parts = weiri_allocate(x->identity.partitions * sizeof *x->parts);
     for (uint32_t p = 0; status == WEIR_OK && p < x->identity.partitions; p++)
         status = weiri_embedded_vector_get(&x->pages, p, &x->parts[p], err);
-    if (status == WEIR_OK && (x->pages.meta.names.entries != 2 || meta.entries != x->identity.partitions + 1u))
+    const uint64_t own = 1u + x->identity.partitions, copied = own + 1 + x->identity.partitions; /* a copy's kind and marks */
+    if (status == WEIR_OK && (x->pages.meta.names.entries != 2 || (meta.entries != own && meta.entries != copied)))
         return weiri_error_set(err, WEIR_CORRUPT, "data.mdb holds other things than a log");
     return status;
 }

@@ -200,8 +200,8 @@ weiri_history_end(weiri_history *history)
 {
     uint64_t first = 0, missing = 0;
 
-    if (history->damaged)
-        return; /* the answers may lie in what can't be read */
+    if (history->damaged || history->copy)
+        return; /* the answers may lie in what can't be read; of a copy it isn't known which there must be */
     for (uint64_t s = history->next_command; s-- > 0;) {
         if ((history->answered.data[s / 8] & 1u << (s % 8)) == 0) {
             first = s;

@@ -16,6 +16,7 @@ typedef struct weiri_history_aggregate {
 
 typedef struct weiri_history {
     uint32_t partition, partitions;
+    bool copy;             /* of a log elsewhere: sources have gaps, and no command is here to be without an answer */
     uint64_t next_command; /* commands below it are answered */
     weiri_buffer answered; /* a bit a command */
     weiri_history_aggregate *slots;

@@ -65,6 +65,7 @@ typedef struct weiri_embedded {
     const weiri_world *world;
     char *dir;
     bool read_only;
+    bool copy; /* a local copy of a log elsewhere: no commands in it */
     weiri_lockfile lockfile;
     MDB_env *env;
     MDB_env *again;             /* the same file, for reading only: see weiri_embedded_reopen; the committer's, freed at the end */
@@ -83,6 +84,8 @@ typedef struct weiri_embedded {
     weir_error failure;                                    /* guarded by lock; written once, before failed */
     weiri_embedded_moment moments[WEIRI_EMBEDDED_MOMENTS]; /* guarded by lock: a ring */
     size_t moments_n;                                      /* guarded by lock */
+    size_t pinned_txn;                                     /* guarded by lock: of the oldest reader, when it was last asked for; 0: none */
+    int64_t pinned_since_us;                               /* guarded by lock */
     _Atomic bool failed;
     _Atomic uint64_t commits, records, bytes, sync_us_total;
 } weiri_embedded;
@@ -103,6 +106,9 @@ WEIR_MUST_USE weir_status weiri_embedded_check_tail(
 /* After a failed write of LMDB's meta page LMDB refuses to read, too: opens the same file anew for reading, where there is no
  * writer any more (the lock keeps others out), and lets readers use that. Thread: the committer. */
 void weiri_embedded_reopen(weiri_embedded *e);
+/* Reads the value of a key of `meta`. Errors: NOT_FOUND, CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_meta_get(
+    const weiri_pages *pages, const void *key, size_t size, weiri_buffer *ret_value, weir_error *err);
 /* Publishes; true if anything is further than it was. */
 bool weiri_embedded_publish(weiri_embedded *e, uint32_t partition, const weiri_embedded_vector *vector);
 void weiri_embedded_key_write(uint8_t key[WEIRI_EMBEDDED_KEY_SIZE], weiri_topic topic, uint32_t partition, uint64_t base_offset);
@@ -114,6 +120,13 @@ WEIR_MUST_USE weir_status weiri_embedded_examine_pages(const weiri_pages *pages,
 /* The two meta pages and what they lead to. `writes`: no engine runs, and a commit whose meta page could not be written is
  * finished; else nothing is changed, and what an engine changes meanwhile is no error. */
 WEIR_MUST_USE weir_status weiri_embedded_examine_metas(int fd, const char *dir, bool writes, weir_error *err);
+
+/* copy.c: local copies of logs elsewhere. The first two return LMDB error codes. */
+int weiri_embedded_copy_make(weiri_embedded *e, MDB_txn *txn, uint32_t partitions);
+int weiri_embedded_mark_put(weiri_embedded *e, MDB_txn *txn, uint32_t partition, weiri_bytes mark);
+/* Sets e->copy. Errors: INVALID (not for whoever opens it), CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_embedded_copy_check(
+    weiri_embedded *e, const weiri_embedded_config *config, const weiri_pages *pages, uint64_t id, weir_error *err);
 
 /* committer.c */
 void weiri_embedded_append(weiri_log *log, weiri_append *append);
@@ -143,7 +156,8 @@ WEIR_MUST_USE weir_status weiri_embedded_read(
 WEIR_MUST_USE weir_status weiri_embedded_checksum(
     weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, uint32_t *ret_checksum, weir_error *err);
 WEIR_MUST_USE weir_status weiri_embedded_refresh(weiri_log *log, weir_error *err);
-int64_t weiri_embedded_oldest_reader_ms(weiri_embedded *e);
+/* 0 and pid 0: nobody reads, or what is read is the newest. */
+int64_t weiri_embedded_oldest_reader_ms(weiri_embedded *e, int64_t *ret_pid);
 /* Puts "TOPIC, partition P, offset O: " in front of what err says. Returns its status. */
 weir_status weiri_embedded_where(weir_error *err, weir_status status, weiri_topic topic, uint32_t partition, uint64_t offset);
 

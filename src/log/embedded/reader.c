@@ -2,6 +2,7 @@
  * Reading: whole batches are copied out of the file in one short transaction, and checked after it has ended, so that no
  * reader pins pages. The transaction holds the pages; they are read and checked by pages.h, never by LMDB, which does not survive
  * damaged ones. Nothing at or above the published end is read. Thread: any. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/assert.h"
@@ -36,7 +37,7 @@ weiri_embedded_snapshot_begin(weiri_embedded *e, weiri_embedded_snapshot *snapsh
         if (rc == 0)
             rc = mdb_env_get_fd(mdb_txn_env(txn), &fd);
         if (rc != 0) {
-            status = weiri_error_set(err, WEIR_IO, "reading: %s", mdb_strerror(rc));
+            status = weiri_error_set(err, rc == ENOMEM ? WEIR_NO_MEMORY : WEIR_IO, "reading: %s", mdb_strerror(rc));
         } else {
             status = weiri_pages_open_transaction(fd, mdb_txn_id(txn), &snapshot->pages, err);
         }
@@ -268,37 +269,56 @@ weiri_embedded_refresh(weiri_log *log, weir_error *err)
     return status;
 }
 
+typedef struct oldest {
+    size_t txn_id; /* SIZE_MAX: nobody reads */
+    int64_t pid;
+} oldest;
+
 /* One line of LMDB's list of readers, "pid thread txnid", keeps the lowest id that is in use. */
 static int
-note_reader(const char *line, void *oldest)
+note_reader(const char *line, void *user)
 {
-    size_t *lowest = oldest, txn_id;
+    oldest *o = user;
+    size_t txn_id, thread;
     long pid;
-    size_t thread;
 
-    if (sscanf(line, "%ld %zx %zu", &pid, &thread, &txn_id) == 3 && txn_id < *lowest)
-        *lowest = txn_id;
+    if (sscanf(line, "%ld %zx %zu", &pid, &thread, &txn_id) == 3 && txn_id < o->txn_id)
+        *o = (oldest){ txn_id, pid };
     return 0;
 }
 
-int64_t
-weiri_embedded_oldest_reader_ms(weiri_embedded *e)
+/* When the first commit was that `txn_id` can't see, as far back as the moments go; `now`: there was none. */
+static int64_t
+passed_at(const weiri_embedded *e, size_t txn_id, int64_t now)
 {
-    size_t lowest = SIZE_MAX;
+    size_t kept = e->moments_n < WEIRI_EMBEDDED_MOMENTS ? e->moments_n : WEIRI_EMBEDDED_MOMENTS;
+
+    for (size_t i = e->moments_n - kept; i < e->moments_n; i++) {
+        const weiri_embedded_moment *moment = &e->moments[i % WEIRI_EMBEDDED_MOMENTS];
+        if (moment->txn_id > txn_id)
+            return moment->at_us;
+    }
+    return now;
+}
+
+int64_t
+weiri_embedded_oldest_reader_ms(weiri_embedded *e, int64_t *ret_pid)
+{
+    oldest o = { .txn_id = SIZE_MAX };
     int64_t now = e->world->monotonic_us(e->world), since = now;
     int dead;
 
     (void)mdb_reader_check(e->env, &dead);
-    (void)mdb_reader_list(e->env, note_reader, &lowest);
+    (void)mdb_reader_list(e->env, note_reader, &o);
     weiri_lock_take(&e->lock);
-    size_t kept = e->moments_n < WEIRI_EMBEDDED_MOMENTS ? e->moments_n : WEIRI_EMBEDDED_MOMENTS;
-    for (size_t i = e->moments_n - kept; i < e->moments_n && lowest != SIZE_MAX; i++) {
-        const weiri_embedded_moment *moment = &e->moments[i % WEIRI_EMBEDDED_MOMENTS];
-        if (moment->txn_id > lowest) {
-            since = moment->at_us;
-            break;
-        }
-    }
+    if (o.txn_id != SIZE_MAX)
+        since = passed_at(e, o.txn_id, now);
+    /* The moments go back some seconds: one that was seen before is remembered from then on. */
+    if (since < now && o.txn_id == e->pinned_txn && e->pinned_since_us < since)
+        since = e->pinned_since_us;
+    e->pinned_txn = since < now ? o.txn_id : 0;
+    e->pinned_since_us = since;
     weiri_lock_give(&e->lock);
+    *ret_pid = since < now ? o.pid : 0;
     return (now - since) / 1000;
 }

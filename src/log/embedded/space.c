@@ -3,7 +3,8 @@
 #include "log/embedded/space.h"
 #include <sys/statvfs.h>
 
-enum { LOOK_EVERY_US = 100000, LOOK_EVERY_BYTES = 16 << 20, DEFAULT_RESERVE = 256 << 20 };
+/* Of the reserve, what may be written between two looks: pages and views take more than the records do. */
+enum { LOOK_EVERY_US = 100000, LOOK_EVERY_PART = 16, DEFAULT_RESERVE = 256 << 20 };
 
 static uint64_t
 ask_file_system(const char *dir)
@@ -38,7 +39,8 @@ weiri_space_free(weiri_space *space)
 {
     int64_t now = space->world->monotonic_us(space->world);
 
-    if (now >= atomic_load(&space->look_at_us) || atomic_load_explicit(&space->written, memory_order_relaxed) >= LOOK_EVERY_BYTES) {
+    if (now >= atomic_load(&space->look_at_us) ||
+        atomic_load_explicit(&space->written, memory_order_relaxed) >= space->reserve_bytes / LOOK_EVERY_PART) {
         atomic_store(&space->look_at_us, now + LOOK_EVERY_US);
         atomic_store_explicit(&space->written, 0, memory_order_relaxed);
         atomic_store(&space->free, space->free_bytes(space->dir));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The disk reserve: free space that is never touched, so that a write never meets a full disk. Looked at again at most every
- * 100 ms, or after 16 MiB written, by whoever asks. Thread: any; no lock: two that look at once see the same. */
+ * 100 ms, or after a sixteenth of it was written, by whoever asks. Thread: any; no lock: two that look at once see the same. */
 #ifndef WEIRI_SPACE_H
 #define WEIRI_SPACE_H
 

@@ -276,7 +276,7 @@ check_partition(verification *v, uint32_t partition, weir_error *err)
         return WEIR_OK; /* told already */
     v->partition = partition;
     v->topic = WEIRI_TOPIC_COMMANDS;
-    if (vector->next_command > vector->ends[WEIRI_TOPIC_COMMANDS]) {
+    if (!v->e->copy && vector->next_command > vector->ends[WEIRI_TOPIC_COMMANDS]) {
         fault(v, vector->ends[WEIRI_TOPIC_COMMANDS], "the commands end here, and those below %" PRIu64 " are said to be answered",
             vector->next_command);
         return WEIR_OK;
@@ -300,7 +300,7 @@ weiri_log_verify(weiri_log *log, void (*found)(void *user, const char *words), v
     verification v = { .e = (weiri_embedded *)log, .found = found, .user = user, .place = place };
     char words[128];
 
-    v.history = (weiri_history){ .partitions = partitions, .fault = tell, .user = &v };
+    v.history = (weiri_history){ .partitions = partitions, .copy = v.e->copy, .fault = tell, .user = &v };
     v.parts = weiri_allocate(partitions * sizeof *v.parts);
     v.known = weiri_allocate(partitions * sizeof *v.known);
     weir_status status = take_moment(&v, err);

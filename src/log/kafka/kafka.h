@@ -21,6 +21,7 @@ typedef struct weiri_kafka_config {
     bool allow_weak;            /* replication below 3, min.insync.replicas below 2 */
     uint64_t reserve_bytes;     /* of the local copy's disk; 0: 256 MiB */
     uint32_t transaction_ms;    /* transaction.timeout.ms; 0: 10,000 */
+    uint32_t partitions;        /* 0: what the topics have; another number is refused */
     const weiri_world *world;
 } weiri_kafka_config;
 
