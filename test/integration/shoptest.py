@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shop's year of orders: loading it, its views against the oracle, and their canonical dumps. On whichever log."""
+import json
+import subprocess
+import sys
+import time
+
+from weirtest import SHOP_DATA, TOP, Case, weir
+
+ORACLE = TOP / "examples/shop/oracle.py"
+SALES = [SHOP_DATA / "online-retail.csv", "--as", "shop.v1.RecordSale", "--map", "sku=StockCode", "--map", "sold_at_ms=InvoiceDate",
+         "--map", "unit_price_cents=UnitPrice"]
+OPENING = [SHOP_DATA / "opening.csv", "--as", "shop.v1.ReceiveStock", "--map", "sku=StockCode"]
+TABLES = {"stock": ("stock", "stock"), "daily": ("sales", "daily"), "article": ("sales", "article"), "customer": ("customers", "customer")}
+
+
+def oracle(what):
+    out = subprocess.run([sys.executable, str(ORACLE), what], capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in out.splitlines()]
+
+
+class ShopCase(Case):
+    def load(self, url, *more):
+        counts = {}
+        for file in (OPENING, SALES):
+            run = weir("load", *file, "--url", url, "--json", *more)
+            self.assertIn(run.returncode, (0, 1), run.stderr)
+            summary = json.loads(run.stdout)
+            for key in ("accepted", "repeated", "unreadable"):
+                counts[key] = counts.get(key, 0) + summary[key]
+            for code, n in summary["codes"].items():
+                counts[code] = counts.get(code, 0) + n
+        return counts
+
+    def wait_for_views(self, client):
+        """Until no view is behind: one by one, from their status."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            _, _, listing = client.get("/views")
+            if all(view["lagEvents"] == 0 and view["state"] == "following" for view in listing["views"]):
+                return
+            time.sleep(0.02)
+        self.fail(f"the views did not catch up: {listing}")
+
+    def wait_until_ready(self, client):
+        """A node on Kafka serves its partitions when its copy holds all that was in them before."""
+        until = time.monotonic() + 120
+        while client.get("/health/ready")[0] != 200:
+            self.assertLess(time.monotonic(), until, "it does not get ready")
+            time.sleep(0.05)
+
+    def rows(self, client, view, table):
+        status, _, rows = client.get(f"/views/{view}/{table}", limit=100000)
+        self.assertEqual(status, 200, rows)
+        return sorted([str(value) for value in row.values()] for row in rows)
+
+    def assert_views_are_the_oracles(self, client):
+        self.wait_for_views(client)
+        for what, (view, table) in TABLES.items():
+            self.assertEqual(self.rows(client, view, table), sorted(oracle(what)), what)
+
+    def dumps(self):
+        return {path.name.split("-")[0]: weir("view", "dump", path.name.split("-")[0], "--dir", self.dir, check=0).stdout
+                for path in sorted((self.dir / "views").glob("*.db"))}
