@@ -22,6 +22,7 @@ KILLS = int(os.environ.get("WEIR_TEST_KILLS", "500"))
 ENGINES = 2
 WRITERS, READERS = 5, 2
 SHARED, OWN = 40, 4     # articles that all write to; that one writer has to itself
+WORK = 40               # commands answered in a life, at most
 CHECKS = 5              # looks at the whole in between
 CHECKPOINT_EVENTS = 3   # a partition's events from one checkpoint to the next: one is always being written
 
@@ -192,7 +193,7 @@ class Life:
         for caller in self.callers:
             caller.start()
         for kill in range(1, self.kills + 1):
-            time.sleep(self.chance.uniform(0.0, 0.2))
+            self.let_live(self.chance.randrange(WORK))
             self.server.kill()
             self.server.start()
             if kill % max(1, self.kills // CHECKS) == 0:
@@ -211,13 +212,20 @@ class Life:
                 "asked with tokens": sum(r.asked for r in self.callers[WRITERS:]), "checkpoints in the lives looked at": self.checkpoints,
                 "events replayed at their starts": self.recovered}
 
+    def let_live(self, commands):
+        """Until so many more commands are answered, whatever the machine's load, and a moment longer; not for ever."""
+        goal, until = commands + sum(writer.sent for writer in self.writers), time.monotonic() + 2
+        while sum(writer.sent for writer in self.writers) < goal and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(self.chance.uniform(0.0, 0.02))
+
     def verify(self):
         run = weir("verify", "--dir", self.dir)
         self.check.assertEqual(run.returncode, 0, run.stdout + run.stderr)
 
     def look(self):
         """The clients hold still, with every command of theirs answered; the engine is the one of the last start."""
-        time.sleep(0.1)  # some of its own life first
+        self.let_live(2 * WORK)
         self.pause.set()
         client, until = Client(self.server.port), time.monotonic() + 60
         while not all(caller.idle for caller in self.callers) or any(view["lagEvents"] for view in client.get("/views")[2]["views"]):
