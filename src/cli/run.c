@@ -104,6 +104,8 @@ wait_for_end(const weiri_cli *cli, weiri_service *service, const sigset_t *ends)
         watch_readers(cli, service, &told_pid);
     fprintf(cli->talk, "weir run: %s: finishing what is under way\n", signal_number == SIGINT ? "interrupted" : "asked to end");
     (void)fflush(cli->talk);
+    (void)signal(SIGINT, SIG_DFL); /* a shell that starts something in the background may have it ignored */
+    (void)signal(SIGTERM, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, ends, NULL);
 }
 

@@ -48,6 +48,7 @@ open_side(testing_side *side, const char *dir, bool mended)
     module.aggregates[0] = &counter;
     testing_side_init(side);
     testing_remove(side->dir, "");
+    weiri_release(side->dir);
     side->dir = (char *)(uintptr_t)dir;
     weiri_schema_free(side->schema);
     weiri_schema_new(&module, &side->schema, &problems);
@@ -285,6 +286,7 @@ test_a_full_quarantine_refuses_what_it_would_have_to_hold(void **state)
     testing_run(&side, &(testing_command){ .counter = "a", .amount = 1, .id = "z" }, &a);
     assert_int_equal(meaning_of(&a), KEPT_OUT); /* nothing is held for an id */
     testing_side_close(&side);
+    weiri_schema_free(side.schema);
     assert_int_equal(release(dir, "a", false), RELEASED);
     assert_int_equal(try_once(dir, (testing_command){ .counter = "a", .amount = 1, .source = "file", .sequence = 1 }), ACCEPTED);
     weiri_release(answers);
