@@ -12,7 +12,7 @@ static const weiri_cli_command *const commands[] = { &weiri_cli_run, &weiri_cli_
     &weiri_cli_copy, &weiri_cli_config, &weiri_cli_version, NULL };
 
 /* Words of the command line that other versions of weir know. */
-static const char *const later[] = { "new", "process", "schema", "copy", "bench", "completion", NULL };
+static const char *const later[] = { "new", "process", "schema", "bench", "completion", NULL };
 
 int
 weiri_cli_fail(const weiri_cli *cli, int exit_code, const char *format, ...)
