@@ -40,6 +40,23 @@ typedef struct weiri_topics_call {
 WEIR_MUST_USE weir_status weiri_offline_topics(
     const char *module, const weiri_settings *settings, const weiri_topics_call *call, weir_error *err);
 
+/* Copies the embedded log in `from` into the empty topics of the settings' app on their brokers, or goes on with a copy that was begun;
+ * nobody may write the log meanwhile. module NULL: events stay Protobuf. The local copy goes into the setting dir, or APP.kafka.data.
+ * Errors: those of weiri_kafka_transfer and of opening the log. */
+typedef struct weiri_copy_call {
+    const char *from;
+    const weir_module *module;
+    void (*told)(void *user, const char *words);
+    void *user;
+} weiri_copy_call;
+typedef struct weiri_copy_report {
+    uint64_t id, commands, events, outcomes;
+    bool was_done; /* before this call */
+    char dir[1024];
+} weiri_copy_report;
+WEIR_MUST_USE weir_status weiri_offline_copy(
+    const weiri_settings *settings, const weiri_copy_call *call, weiri_copy_report *ret_report, weir_error *err);
+
 /* Lines for kafka-acls.sh: what a process of the role ("front", "lane", "views", or "admin": whoever applies topics) may do. principal
  * NULL: User:APP-ROLE. */
 void weiri_offline_acl(const char *module, const weiri_settings *settings, const char *role, const char *principal, weiri_buffer *to);

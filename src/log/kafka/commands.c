@@ -63,7 +63,12 @@ flow(weiri_kafka_part *part, rd_kafka_queue_t *queue, uint64_t next)
     rd_kafka_message_t *messages[TAKE_MOST];
 
     while (may_flow(part)) {
-        ssize_t n = rd_kafka_consume_batch_queue(queue, WEIRI_KAFKA_IDLE_MS, messages, TAKE_MOST);
+        /* A batch waits for all of itself: so one is waited for, and what is there already comes with it. */
+        ssize_t n = rd_kafka_consume_batch_queue(queue, WEIRI_KAFKA_IDLE_MS, messages, 1);
+        if (n == 1) {
+            const ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, TAKE_MOST - 1);
+            n += more > 0 ? more : 0;
+        }
         for (ssize_t i = 0; i < n; i++) {
             if (may_flow(part))
                 deliver(part, messages[i], &next);

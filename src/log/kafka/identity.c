@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who the log is: one record in APP.schemas, key weir.log, made once. Whoever would make it becomes, for a moment, the one producer
- * of its transactional id: it puts a record of its own there first, reads up to that, and so knows whether another was there before. */
+ * of its transactional id: it puts a record of its own there first, reads up to that, and so knows whether another was there before.
+ * A log that is copied here (transfer.c) has a record weir.log.copy from the first moment, and weir.log when all of it is here: while
+ * there is the first alone, nobody opens it. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -9,11 +11,15 @@
 #include "message/json.h"
 
 enum { ASK_MS = 10000, STEP_MS = 200, TRIES = 20, FORMAT = 1 };
-static const char identity_key[] = "weir.log", opened_key[] = "weir.log.opened";
+static const char identity_key[] = "weir.log", opened_key[] = "weir.log.opened", copy_key[] = "weir.log.copy";
 
 typedef struct search {
     const weiri_kafka_config *config;
     uint32_t partitions;
+    bool begun;                     /* weir.log.copy is there: ... */
+    weiri_log_identity begun_by;    /* ... of this log */
+    const weiri_log_identity *copy; /* what is copied here; NULL: nothing, the log is to be opened */
+    bool finish;                    /* the copy is whole: weir.log is to be written */
     weiri_kafka_client reader;
     rd_kafka_topic_t *topic;
     weiri_kafka_client writer;
@@ -60,6 +66,16 @@ out:
     return status;
 }
 
+/* NOT_FOUND: it is no identity yet. */
+static weir_status
+read_begun(search *s, weiri_bytes value, weir_error *err)
+{
+    weir_status status = read_identity(s, value, &s->begun_by, err);
+
+    s->begun = status == WEIR_OK;
+    return s->begun ? WEIR_NOT_FOUND : status;
+}
+
 /* Reads from the beginning up to the record whose value is `until` (NULL: to what looks like the end). NOT_FOUND: no identity. */
 static weir_status
 look(search *s, const char *until, weiri_log_identity *ret_identity, weir_error *err)
@@ -93,6 +109,8 @@ look(search *s, const char *until, weiri_log_identity *ret_identity, weir_error 
             next = message->offset + 1;
             if (weiri_bytes_are(key, identity_key))
                 status = read_identity(s, value, ret_identity, err);
+            else if (weiri_bytes_are(key, copy_key))
+                status = read_begun(s, value, err);
             through = until != NULL ? weiri_bytes_are(key, opened_key) && weiri_bytes_are(value, until) : next >= high;
         }
         rd_kafka_message_destroy(message);
@@ -156,51 +174,143 @@ write_no_more(search *s)
     weiri_kafka_client_close(&s->writer);
 }
 
+/* After everything was read and no identity found: may one be made, or a copy begun or finished? */
+static weir_status
+may_make(const search *s, weir_error *err)
+{
+    if (s->begun && s->copy == NULL)
+        return weiri_error_set(err, WEIR_INVALID,
+            "a copy of the log %016" PRIx64 " into the topics of app '%s' was begun and isn't finished: run the same `weir copy` again",
+            s->begun_by.id, s->config->app);
+    if (s->begun && s->begun_by.id != s->copy->id)
+        return weiri_error_set(err, WEIR_INVALID,
+            "a copy of another log, %016" PRIx64 ", was begun into the topics of app '%s', and this one is %016" PRIx64, s->begun_by.id,
+            s->config->app, s->copy->id);
+    return WEIR_OK;
+}
+
+static weir_status
+put_identity(search *s, const char *key, const weiri_log_identity *identity, weiri_log_identity *ret_identity, weir_error *err)
+{
+    const weiri_kafka_config *config = s->config;
+    char value[1024];
+
+    (void)snprintf(value, sizeof value,
+        "{\"format\":%d,\"id\":\"%016" PRIx64 "\",\"app\":\"%s\",\"module\":\"%s\",\"partitions\":%u,\"created_ms\":%" PRId64 "}", FORMAT,
+        identity->id, config->app, config->module, s->partitions, identity->created_ms);
+    weir_status status = put(s, key, value, err);
+    return status == WEIR_OK ? read_identity(s, weiri_bytes_of(value), ret_identity, err) : status;
+}
+
 /* Errors: BUSY: another makes it at this moment. */
 static weir_status
 make(search *s, weiri_log_identity *ret_identity, weir_error *err)
 {
-    const weiri_kafka_config *config = s->config;
+    const weiri_world *world = s->config->world;
+    weiri_log_identity fresh = { 0 };
     char nonce[WEIRI_UUID_SIZE], value[1024];
-    uint64_t id = 0;
 
     weir_status status = become_writer(s, err);
     if (status != WEIR_OK)
         return status;
-    weiri_uuid7(config->world, nonce);
+    weiri_uuid7(world, nonce);
     (void)snprintf(value, sizeof value, "\"%s\"", nonce);
     status = put(s, opened_key, value, err);
     if (status == WEIR_OK)
         status = look(s, value, ret_identity, err);
     if (status != WEIR_NOT_FOUND)
         return status;
-    while (id == 0)
-        config->world->random_bytes(config->world, &id, sizeof id);
-    (void)snprintf(value, sizeof value,
-        "{\"format\":%d,\"id\":\"%016" PRIx64 "\",\"app\":\"%s\",\"module\":\"%s\",\"partitions\":%u,\"created_ms\":%" PRId64 "}", FORMAT,
-        id, config->app, config->module, s->partitions, config->world->time_ms(config->world));
-    status = put(s, identity_key, value, err);
-    return status == WEIR_OK ? read_identity(s, weiri_bytes_of(value), ret_identity, err) : status;
+    status = may_make(s, err);
+    if (status != WEIR_OK)
+        return status;
+    if (s->copy != NULL)
+        return put_identity(s, s->finish ? identity_key : copy_key, s->copy, ret_identity, err);
+    while (fresh.id == 0)
+        world->random_bytes(world, &fresh.id, sizeof fresh.id);
+    fresh.created_ms = world->time_ms(world);
+    return put_identity(s, identity_key, &fresh, ret_identity, err);
+}
+
+static weir_status
+open_search(search *s, weir_error *err)
+{
+    weir_status status = weiri_kafka_client_open(&s->reader, WEIRI_KAFKA_READER, s->config, NULL, err);
+
+    if (status == WEIR_OK)
+        status = weiri_kafka_client_topic(&s->reader, s->config->app, WEIRI_TOPIC_SCHEMAS, ASK_MS, &s->topic, err);
+    return status;
+}
+
+static void
+close_search(search *s)
+{
+    if (s->topic != NULL)
+        rd_kafka_topic_destroy(s->topic);
+    weiri_kafka_client_close(&s->reader);
+}
+
+/* `status` is what looking came to. */
+static weir_status
+make_in_turns(search *s, weir_status status, weiri_log_identity *ret_identity, weir_error *err)
+{
+    for (int i = 0; i < TRIES && (status == WEIR_NOT_FOUND || status == WEIR_BUSY); i++) {
+        status = make(s, ret_identity, err);
+        write_no_more(s);
+    }
+    return status == WEIR_BUSY || status == WEIR_NOT_FOUND ? (err->status = WEIR_IO) : status;
 }
 
 weir_status
 weiri_kafka_identify(const weiri_kafka_config *config, uint32_t partitions, weiri_log_identity *ret_identity, weir_error *err)
 {
     search s = { .config = config, .partitions = partitions };
-    weir_status status = weiri_kafka_client_open(&s.reader, WEIRI_KAFKA_READER, config, NULL, err);
 
-    if (status == WEIR_OK)
-        status = weiri_kafka_client_topic(&s.reader, config->app, WEIRI_TOPIC_SCHEMAS, ASK_MS, &s.topic, err);
+    weir_status status = open_search(&s, err);
     if (status == WEIR_OK)
         status = look(&s, NULL, ret_identity, err);
-    for (int i = 0; i < TRIES && (status == WEIR_NOT_FOUND || status == WEIR_BUSY); i++) {
-        status = make(&s, ret_identity, err);
-        write_no_more(&s);
-    }
-    if (status == WEIR_BUSY || status == WEIR_NOT_FOUND)
-        status = err->status = WEIR_IO;
-    if (s.topic != NULL)
-        rd_kafka_topic_destroy(s.topic);
-    weiri_kafka_client_close(&s.reader);
+    status = make_in_turns(&s, status, ret_identity, err);
+    close_search(&s);
+    return status;
+}
+
+/* An identity was found: it must be the copy's. */
+static weir_status
+check_found(const search *s, const weiri_log_identity *found, weir_error *err)
+{
+    if (s->begun && found->id == s->copy->id)
+        return WEIR_OK;
+    return weiri_error_set(err, WEIR_INVALID,
+        "the topics of app '%s' hold the log %016" PRIx64 " already: a log is copied into empty topics", s->config->app, found->id);
+}
+
+weir_status
+weiri_kafka_copy_look(const weiri_kafka_config *config, const weiri_log_identity *from, weiri_kafka_copy_state *ret_state, weir_error *err)
+{
+    search s = { .config = config, .partitions = from->partitions, .copy = from };
+    weiri_log_identity found;
+
+    weir_status status = open_search(&s, err);
+    if (status == WEIR_OK)
+        status = look(&s, NULL, &found, err);
+    if (status == WEIR_OK && (status = check_found(&s, &found, err)) == WEIR_OK)
+        *ret_state = WEIRI_KAFKA_COPY_DONE;
+    else if (status == WEIR_NOT_FOUND && (status = may_make(&s, err)) == WEIR_OK)
+        *ret_state = s.begun ? WEIRI_KAFKA_COPY_BEGUN : WEIRI_KAFKA_COPY_NONE;
+    close_search(&s);
+    return status;
+}
+
+weir_status
+weiri_kafka_copy_note(const weiri_kafka_config *config, const weiri_log_identity *from, weiri_kafka_copy_state state, weir_error *err)
+{
+    search s = { .config = config, .partitions = from->partitions, .copy = from, .finish = state == WEIRI_KAFKA_COPY_DONE };
+    weiri_log_identity noted;
+
+    weir_status status = open_search(&s, err);
+    if (status == WEIR_OK)
+        status = make_in_turns(&s, WEIR_NOT_FOUND, &noted, err);
+    if (status == WEIR_OK && noted.id != from->id)
+        status = check_found(&s, &noted, err);
+    close_search(&s);
     return status;
 }

@@ -191,9 +191,20 @@ void weiri_kafka_sender_stop(weiri_kafka *k);
 WEIR_MUST_USE weir_status weiri_kafka_identify(
     const weiri_kafka_config *config, uint32_t partitions, weiri_log_identity *ret_identity, weir_error *err);
 
+/* A log that is copied here from elsewhere: nobody opens the topics between BEGUN and DONE. Errors: INVALID (they hold another log, or
+ * another copy was begun), IO. */
+typedef enum weiri_kafka_copy_state { WEIRI_KAFKA_COPY_NONE, WEIRI_KAFKA_COPY_BEGUN, WEIRI_KAFKA_COPY_DONE } weiri_kafka_copy_state;
+WEIR_MUST_USE weir_status weiri_kafka_copy_look(
+    const weiri_kafka_config *config, const weiri_log_identity *from, weiri_kafka_copy_state *ret_state, weir_error *err);
+WEIR_MUST_USE weir_status weiri_kafka_copy_note(
+    const weiri_kafka_config *config, const weiri_log_identity *from, weiri_kafka_copy_state state, weir_error *err);
+
 /* topics.c: INVALID: all that is wrong, in err. */
 WEIR_MUST_USE weir_status weiri_kafka_check(
     const weiri_kafka_config *config, weiri_kafka_client *client, uint32_t *ret_partitions, weir_error *err);
+
+/* kafka.c: reaches the brokers and checks options and topics, config->partitions too. Errors: as weiri_kafka_open. */
+WEIR_MUST_USE weir_status weiri_kafka_check_all(const weiri_kafka_config *config, uint32_t *ret_partitions, weir_error *err);
 
 /* kafka.c: everything but the checks, for a log of which all is known: the open of tests without Kafka's admin requests, too. */
 WEIR_MUST_USE weir_status weiri_kafka_start(

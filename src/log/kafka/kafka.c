@@ -334,10 +334,9 @@ check_config(const weiri_kafka_config *config, weir_error *err)
 }
 
 weir_status
-weiri_kafka_open(const weiri_kafka_config *config, weiri_log **ret_log, weir_error *err)
+weiri_kafka_check_all(const weiri_kafka_config *config, uint32_t *ret_partitions, weir_error *err)
 {
     weiri_kafka_client client = { 0 };
-    weiri_log_identity identity;
     uint32_t partitions;
 
     weir_status status = check_config(config, err);
@@ -351,6 +350,18 @@ weiri_kafka_open(const weiri_kafka_config *config, weiri_log **ret_log, weir_err
     if (status == WEIR_OK && config->partitions != 0 && config->partitions != partitions)
         status = weiri_error_set(err, WEIR_INVALID, "the log %s has %u partitions and keeps them; %u were asked for", config->app,
             partitions, config->partitions);
+    if (status == WEIR_OK)
+        *ret_partitions = partitions;
+    return status;
+}
+
+weir_status
+weiri_kafka_open(const weiri_kafka_config *config, weiri_log **ret_log, weir_error *err)
+{
+    weiri_log_identity identity;
+    uint32_t partitions;
+
+    weir_status status = weiri_kafka_check_all(config, &partitions, err);
     if (status == WEIR_OK)
         status = weiri_kafka_identify(config, partitions, &identity, err);
     return status == WEIR_OK ? weiri_kafka_start(config, &identity, ret_log, err) : status;

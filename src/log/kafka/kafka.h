@@ -31,6 +31,21 @@ typedef struct weiri_kafka_config {
  * `weir topics apply`), and those of weiri_embedded_open. */
 WEIR_MUST_USE weir_status weiri_kafka_open(const weiri_kafka_config *config, weiri_log **ret_log, weir_error *err);
 
+/* ---- from an embedded log (transfer.c) --------------------------------------------------------------------- */
+
+typedef struct weiri_transfer_report {
+    uint64_t commands, events, outcomes; /* in the topics, all partitions together; commands with their outcomes */
+    bool was_done;                       /* before this call */
+} weiri_transfer_report;
+typedef void weiri_transfer_told_fn(void *user, const char *words); /* how far it is, for people */
+
+/* Copies `from`, an embedded log that nobody writes meanwhile, into the app's empty topics, or goes on with a copy that was begun:
+ * id, offsets and order of commands, ids, versions and times are kept. config->dir becomes the local copy. Until it is done, nobody
+ * opens the topics. Durable: each step; interrupted anywhere, the same call goes on.
+ * Errors: those of weiri_kafka_open; INVALID: the topics aren't empty and hold no copy begun of this log, or have another P. */
+WEIR_MUST_USE weir_status weiri_kafka_transfer(const weiri_kafka_config *config, weiri_log *from, weiri_transfer_told_fn *told, void *user,
+    weiri_transfer_report *ret_report, weir_error *err);
+
 /* ---- topics, without opening the log (topics.c) ------------------------------------------------------------ */
 
 typedef struct weiri_topic_plan {
