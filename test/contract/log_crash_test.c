@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kill -9 while it writes: a child appends on all partitions and tells each answer through a pipe; what it has told is there
- * after every kill, and the log verifies clean. WEIR_TEST_KILLS asks for more. */
+ * after every kill, and the log verifies clean. WEIR_TEST_LOG_KILLS asks for more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -113,7 +113,7 @@ static void
 test_what_was_answered_survives_kill_9(void **state)
 {
     char *dir = testing_directory();
-    const char *kills = getenv("WEIR_TEST_KILLS");
+    const char *kills = getenv("WEIR_TEST_LOG_KILLS");
     uint64_t answered[PARTITIONS] = { 0 }, n = KILLS;
 
     if (kills != NULL)
