@@ -166,5 +166,8 @@ static const weir_aggregate telemetry_device = {
 };
 
 const weir_module weir_module_object = {
-    .abi = WEIR_ABI, .name = "telemetry", .views = "views", .aggregates = { &telemetry_device },
+    .abi = WEIR_ABI,
+    .name = "telemetry",
+    .views = "views",
+    .aggregates = { &telemetry_device },
 };
