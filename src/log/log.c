@@ -153,6 +153,30 @@ weiri_log_close(weiri_log *log)
         log->ops->close(log);
 }
 
+/* ---- for engines ------------------------------------------------------------------------------------------ */
+
+void
+weiri_appends_push(weiri_appends *appends, weiri_append *append)
+{
+    append->next = atomic_load_explicit(&appends->newest, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&appends->newest, &append->next, append, memory_order_release, memory_order_relaxed))
+        ;
+}
+
+weiri_append *
+weiri_appends_take(weiri_appends *appends)
+{
+    weiri_append *a = atomic_exchange_explicit(&appends->newest, NULL, memory_order_acquire), *oldest = NULL;
+
+    while (a != NULL) {
+        weiri_append *next = a->next;
+        a->next = oldest;
+        oldest = a;
+        a = next;
+    }
+    return oldest;
+}
+
 /* ---- a log shared by several processes -------------------------------------------------------------------- */
 
 bool

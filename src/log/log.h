@@ -9,6 +9,7 @@
 #ifndef WEIRI_LOG_H
 #define WEIRI_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/bytes.h"
@@ -150,6 +151,14 @@ typedef struct weiri_log_ops {
     void (*metrics)(weiri_log *log, weiri_log_metrics *ret_metrics);
     void (*close)(weiri_log *log);
 } weiri_log_ops;
+
+/* Appends handed in and not yet taken: any thread pushes, one takes all, and no lock is held. */
+typedef struct weiri_appends {
+    _Atomic(weiri_append *) newest; /* each points to the one before it */
+} weiri_appends;                    /* zero-initialise */
+
+void weiri_appends_push(weiri_appends *appends, weiri_append *append);
+weiri_append *weiri_appends_take(weiri_appends *appends); /* all of them by `next`, the oldest first; NULL: none */
 
 struct weiri_shared_ops; /* log/shared.h */
 

@@ -9,7 +9,6 @@ import time
 import unittest
 
 from kafkatest import TOP, VERSIONS, Cluster, kcat, run
-from standin import StandIn
 
 sys.path.append(str(TOP / "test/integration"))
 from weirtest import SHOP, Server, weir  # noqa: E402
@@ -26,10 +25,7 @@ def java(module, *words):
 
 
 def start_shop(cluster):
-    """The shop on Kafka, or what stands in for it as long as weir knows no topics. Returns how to stop it."""
-    if weir("topics", "--help").returncode != 0:
-        print("this weir doesn't run on Kafka: the clients are tested against a stand-in")
-        return StandIn(cluster).stop
+    """The shop on Kafka. Returns how to stop it."""
     on_kafka = ("--brokers", cluster.bootstrap, "--allow-weak-cluster")
     weir("topics", "apply", "--app", "shop", *on_kafka, check=0)
     return Server(cluster.dir / "shop.data", SHOP, "--log", "kafka", *on_kafka).start().stop

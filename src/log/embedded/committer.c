@@ -13,9 +13,7 @@ weiri_embedded_append(weiri_log *log, weiri_append *append)
     weiri_embedded *e = (weiri_embedded *)log;
 
     weiri_assert(!e->read_only);
-    append->next = atomic_load_explicit(&e->waiting, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&e->waiting, &append->next, append, memory_order_release, memory_order_relaxed))
-        ;
+    weiri_appends_push(&e->waiting, append);
     weiri_signal_raise(&e->arrived);
 }
 
@@ -159,20 +157,6 @@ group_end(weiri_append *first)
     return a;
 }
 
-static weiri_append *
-take_all(weiri_embedded *e)
-{
-    weiri_append *a = atomic_exchange_explicit(&e->waiting, NULL, memory_order_acquire), *oldest = NULL;
-
-    while (a != NULL) {
-        weiri_append *next = a->next;
-        a->next = oldest;
-        oldest = a;
-        a = next;
-    }
-    return oldest;
-}
-
 void
 weiri_embedded_commit_run(void *embedded)
 {
@@ -181,7 +165,7 @@ weiri_embedded_commit_run(void *embedded)
     for (;;) {
         uint64_t seen = weiri_signal_count(&e->arrived);
         bool stopping = atomic_load(&e->stopping);
-        weiri_append *a = take_all(e);
+        weiri_append *a = weiri_appends_take(&e->waiting);
         if (a == NULL) {
             if (stopping)
                 return;

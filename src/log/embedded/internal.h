@@ -74,7 +74,7 @@ typedef struct weiri_embedded {
     weiri_embedded_vector *parts; /* the committer's */
     weiri_embedded_shared *shared;
 
-    _Atomic(weiri_append *) waiting; /* a stack, the newest first */
+    weiri_appends waiting;
     weiri_signal arrived;
     _Atomic bool stopping;
     weiri_thread committer;

@@ -77,7 +77,7 @@ typedef struct weiri_kafka_part {
     /* the writer's */
     weiri_thread writer;
     weiri_signal wake;
-    _Atomic(weiri_append *) waiting; /* a stack, the newest first */
+    weiri_appends waiting;
     weiri_kafka_client producer;
     rd_kafka_topic_t *topics[WEIRI_KAFKA_SIDES];
     weiri_kafka_format format;

@@ -16,24 +16,8 @@ weiri_kafka_append(weiri_log *log, weiri_append *append)
     weiri_assert(append->topics[WEIRI_TOPIC_COMMANDS].count + append->topics[WEIRI_TOPIC_DEAD_LETTERS].count +
                      append->topics[WEIRI_TOPIC_SCHEMAS].count ==
                  0); /* a lane's transaction touches events and outcomes */
-    append->next = atomic_load_explicit(&part->waiting, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&part->waiting, &append->next, append, memory_order_release, memory_order_relaxed))
-        ;
+    weiri_appends_push(&part->waiting, append);
     weiri_signal_raise(&part->wake);
-}
-
-static weiri_append *
-take_all(weiri_kafka_part *part)
-{
-    weiri_append *a = atomic_exchange_explicit(&part->waiting, NULL, memory_order_acquire), *oldest = NULL;
-
-    while (a != NULL) {
-        weiri_append *next = a->next;
-        a->next = oldest;
-        oldest = a;
-        a = next;
-    }
-    return oldest;
 }
 
 static void
@@ -221,7 +205,7 @@ claim(weiri_kafka_part *part)
     if (status != WEIR_OK) {
         weiri_kafka_drop_producer(part);
         weiri_kafka_hand_back(part);
-        answer_all(take_all(part), WEIR_TIMEOUT);
+        answer_all(weiri_appends_take(&part->waiting), WEIR_TIMEOUT);
     }
     call_claimed(part, status, &err);
     weiri_signal_raise(&k->member_wake);
@@ -263,7 +247,7 @@ round_of(weiri_kafka_part *part)
         claim(part);
         return true;
     }
-    weiri_append *appends = take_all(part);
+    weiri_append *appends = weiri_appends_take(&part->waiting);
     if (!serving) {
         answer_all(appends, WEIR_TIMEOUT);
         return appends != NULL;
