@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 #include <weir/domain.h>
 #include "base/arena.h"
@@ -50,7 +51,7 @@ const weiri_shape *weiri_shapes_find(const weiri_shapes *shapes, const char *nam
 /* Appends them as one JSON array (docs/formats/schemas.md). Equal shapes give equal bytes. */
 void weiri_shapes_write(const weiri_shapes *shapes, weiri_buffer *to);
 /* Reads what weiri_shapes_write wrote; members it doesn't know are passed by. Owns: gives *ret_shapes. Errors: CORRUPT, in words. */
-WEIR_MUST_USE weir_status weiri_shapes_read(weiri_bytes text, weiri_shapes *ret_shapes, weir_error *err);
+WEIR_MUST_USE weir_status weiri_shapes_read(const json_t *json, weiri_shapes *ret_shapes, weir_error *err);
 
 const char *weiri_shape_type_name(ProtobufCType type); /* as in a .proto file; "message" and "enum" too */
 const char *weiri_shape_kind_name(weiri_shape_kind kind);

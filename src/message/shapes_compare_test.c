@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
+#include "message/json.h"
 #include "message/shapes.h"
 
 /* Fields of the event t.E, and whole lists. */
@@ -111,10 +112,12 @@ static const pair pairs[] = {
 static void
 read(const char *text, weiri_shapes *shapes)
 {
+    json_t *json = NULL;
     weir_error err = { 0 };
 
-    if (weiri_shapes_read(weiri_bytes_of(text), shapes, &err) != WEIR_OK)
+    if (weiri_json_parse(weiri_bytes_of(text), &json, &err) != WEIR_OK || weiri_shapes_read(json, shapes, &err) != WEIR_OK)
         fail_msg("%s: %s", text, err.text);
+    json_decref(json);
 }
 
 static void

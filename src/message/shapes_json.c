@@ -170,19 +170,13 @@ read_shape(weiri_shapes *shapes, const json_t *from, weiri_shape *shape, weir_er
 }
 
 weir_status
-weiri_shapes_read(weiri_bytes text, weiri_shapes *ret_shapes, weir_error *err)
+weiri_shapes_read(const json_t *json, weiri_shapes *ret_shapes, weir_error *err)
 {
     weiri_shapes shapes = { 0 };
-    json_t *json = NULL;
+    weir_status status = WEIR_OK;
 
-    weir_status status = weiri_json_parse(text, &json, err);
-    if (status != WEIR_OK) {
-        if (err != NULL)
-            err->status = WEIR_CORRUPT;
-        return WEIR_CORRUPT;
-    }
     if (!json_is_array(json))
-        status = weiri_error_set(err, WEIR_CORRUPT, "the messages are no list");
+        return weiri_error_set(err, WEIR_CORRUPT, "the messages are no list");
     const size_t n = json_array_size(json);
     shapes.list = weiri_arena_take(&shapes.arena, n * sizeof *shapes.list);
     for (; shapes.n < n && status == WEIR_OK; shapes.n++) {
@@ -190,7 +184,6 @@ weiri_shapes_read(weiri_bytes text, weiri_shapes *ret_shapes, weir_error *err)
         if (status == WEIR_OK && shapes.n > 0 && strcmp(shapes.list[shapes.n - 1].name, shapes.list[shapes.n].name) >= 0)
             status = weiri_error_set(err, WEIR_CORRUPT, "%s stands out of its order", shapes.list[shapes.n].name);
     }
-    json_decref(json);
     if (status == WEIR_OK)
         *ret_shapes = shapes;
     else

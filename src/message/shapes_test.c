@@ -5,8 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "message/json.h"
 #include "message/shapes.h"
 #include "test/testing_module.h"
+
+static weir_status
+read(weiri_bytes text, weiri_shapes *shapes, weir_error *err)
+{
+    json_t *json = NULL;
+
+    assert_int_equal(weiri_json_parse(text, &json, err), WEIR_OK);
+    weir_status status = weiri_shapes_read(json, shapes, err);
+    json_decref(json);
+    return status;
+}
 
 static void
 test_shapes_are_those_of_the_messages_in_the_log(void **state)
@@ -44,7 +56,7 @@ test_what_is_written_reads_back_to_the_same_bytes(void **state)
 
     weiri_shapes_of(&testing_module, &shapes);
     weiri_shapes_write(&shapes, &first);
-    assert_int_equal(weiri_shapes_read(weiri_buffer_bytes(&first), &again, &err), WEIR_OK);
+    assert_int_equal(read(weiri_buffer_bytes(&first), &again, &err), WEIR_OK);
     weiri_shapes_write(&again, &second);
     assert_string_equal(weiri_buffer_text(&first), weiri_buffer_text(&second));
     assert_non_null(strstr(weiri_buffer_text(&first),
@@ -79,8 +91,6 @@ static void
 test_a_broken_list_is_told_with_its_place(void **state)
 {
     static const char *const pairs[][2] = {
-        { "", "line 1, column 1: " },
-        { "[{\"name\":\"t.E\",", "line 1, column 16: " },
         { "{}", "the messages are no list" },
         { "[7]", "a message has no name" },
         { "[{\"name\":\"\",\"kind\":\"event\",\"fields\":[]}]", "a message has no name" },
@@ -104,7 +114,7 @@ test_a_broken_list_is_told_with_its_place(void **state)
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         weiri_shapes shapes = { .n = 77 };
         weir_error err = { 0 };
-        assert_int_equal(weiri_shapes_read(weiri_bytes_of(pairs[i][0]), &shapes, &err), WEIR_CORRUPT);
+        assert_int_equal(read(weiri_bytes_of(pairs[i][0]), &shapes, &err), WEIR_CORRUPT);
         assert_int_equal(err.status, WEIR_CORRUPT);
         if (strncmp(err.text, pairs[i][1], strlen(pairs[i][1])) != 0)
             fail_msg("expected '%s', got '%s'", pairs[i][1], err.text);
