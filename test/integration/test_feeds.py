@@ -7,11 +7,12 @@ import re
 import selectors
 import socket
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
-from weirtest import SHOP, Case, Client, Server, ServerCase
+from weirtest import SHOP, WEIR, Case, Client, Server, ServerCase, weir
 
 CLIENTS = int(os.environ.get("WEIR_TEST_FEEDS", 1000))
 SECONDS = 15
@@ -249,6 +250,23 @@ class Feeds(ServerCase):
         # Come again from where it was: it has moved since, and says so at once.
         again = self.feed("/views/stock/changes", first).read_until(lambda f: b"event: change" in f.text)
         self.assertNotEqual(again.last, first)
+
+    def test_weir_events_follows(self):
+        self.receive("1")
+        follow = subprocess.Popen([str(WEIR), "events", "--follow", "--json", "--limit", "3", "--after", "now", *self.url()], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(follow.stdout.close)
+        # It begins at what is now, whenever that is: events are made until it has its three.
+        while follow.poll() is None:
+            self.receive("2")
+            time.sleep(0.05)
+        lines = [json.loads(line) for line in follow.stdout.read().splitlines()]
+        self.assertEqual((follow.returncode, len(lines)), (0, 3))
+        self.assertEqual([line["data"]["quantity"] for line in lines], ["2"] * 3)
+        self.assertEqual(list(lines[0])[0], "position")
+        page = weir("events", "--json", "--after", lines[0]["position"], "--limit", "2", *self.url(), check=0).stdout.splitlines()
+        self.assertEqual([json.loads(line)["version"] for line in page], [line["version"] for line in lines[1:]])
+        self.assert_fails(2, ["events", "--follow", "--type", "StockRecieved", *self.url()], "StockReceived")
+        self.assert_fails(2, ["events", "--follow", "--after", "nonsense", *self.url()], "PARTITION=NUMBER")
 
     def test_a_head_of_a_feed_is_no_feed(self):
         before = metric(self.http, "weir_feeds")
