@@ -74,6 +74,22 @@ percentile(int64_t *took_ns, unsigned n, int percent)
 
 /* ---- commands a second: they lie in the topic, and a lane is opened ------------------------------------------ */
 
+/* Says once what one command costs in the topics. */
+static void
+weigh(const context *c, const char *app, const char *who)
+{
+    static const char *told[4];
+    unsigned i = 0;
+
+    while (i < 3 && told[i] != NULL)
+        if (strcmp(told[i++], who) == 0)
+            return;
+    told[i] = who;
+    const double events = bare_weigh(c->brokers, app, "events", 10000), outcomes = bare_weigh(c->brokers, app, "outcomes", 10000);
+    fprintf(stderr, "%s writes, of a command: an event of %.0f bytes and ", who, events);
+    fprintf(stderr, outcomes > 0 ? "an outcome of %.0f bytes\n" : "no outcome\n", outcomes);
+}
+
 static double
 weir_rate(void *user)
 {
@@ -91,23 +107,37 @@ weir_rate(void *user)
             first = now;
             began = bench_now_ns();
         }
-        sleep_us(200);
+        sleep_us(1000);
     }
     const double rate = (double)(COMMANDS - first) * 1e9 / (double)(bench_now_ns() - began);
     weir_close(engine);
     bench_remove(directory);
+    weigh(c, app, c->more);
+    return rate;
+}
+
+static double
+rate_of_loop(const context *c, bare_kind kind)
+{
+    char app[32];
+
+    bare_topics(c->brokers, app);
+    bare_fill(c->brokers, app, COMMANDS);
+    const double rate = bare_rate(c->brokers, app, kind, COMMANDS, BATCH);
+    weigh(c, app, kind == BARE_LIKE ? "the loop that is the limit" : "the plain loop");
     return rate;
 }
 
 static double
 limit_of_rate(void *user)
 {
-    const context *c = user;
-    char app[32];
+    return rate_of_loop(user, BARE_LIKE);
+}
 
-    bare_topics(c->brokers, app);
-    bare_fill(c->brokers, app, COMMANDS);
-    return bare_rate(c->brokers, app, COMMANDS, BATCH);
+static double
+limit_of_plain_rate(void *user)
+{
+    return rate_of_loop(user, BARE_PLAIN);
 }
 
 /* ---- latency at rest: one at a time, a pause between them --------------------------------------------------- */
@@ -143,7 +173,7 @@ limit_at_rest(void *user)
     char app[32];
 
     bare_topics(c->brokers, app);
-    bare_loop *loop = bare_loop_start(c->brokers, app, BATCH);
+    bare_loop *loop = bare_loop_start(c->brokers, app, BARE_LIKE, BATCH);
     for (unsigned i = 0; i < WARM + AT_REST; i++) {
         sleep_us(2000);
         const int64_t began = bench_now_ns();
@@ -236,7 +266,7 @@ limit_paced(void *user)
     char app[32];
 
     bare_topics(c->brokers, app);
-    bare_loop *loop = bare_loop_start(c->brokers, app, BATCH);
+    bare_loop *loop = bare_loop_start(c->brokers, app, BARE_LIKE, BATCH);
     for (unsigned i = 0; i < WARM; i++) {
         bare_loop_send(loop, i);
         (void)bare_loop_wait(loop, i + 1);
@@ -287,7 +317,7 @@ limit_of_front(void *user)
     char app[32];
 
     bare_topics(c->brokers, app);
-    bare_loop *loop = bare_loop_start(c->brokers, app, BATCH);
+    bare_loop *loop = bare_loop_start(c->brokers, app, BARE_LIKE, BATCH);
     bare_loop_send(loop, 0);
     (void)bare_loop_wait(loop, 1);
     const int64_t began = bench_now_ns();
@@ -376,6 +406,7 @@ measure_all(const char *self, const char *brokers, const char *only)
     const figure all[] = {
         { "kafka-commands", "commands/s", false, ROUNDS, weir_rate, limit_of_rate, &protobuf },
         { "kafka-commands-json", "commands/s", false, ROUNDS, weir_rate, limit_of_rate, &json },
+        { "kafka-loop", "commands/s", false, ROUNDS, limit_of_rate, limit_of_plain_rate, &protobuf },
         { "kafka-front", "commands/s", false, ROUNDS, front_rate, limit_of_front, &protobuf },
         { "kafka-rest-p50", "ms", true, ROUNDS, weir_at_rest, limit_at_rest, &protobuf },
         { "kafka-rest-p99", "ms", true, ROUNDS, weir_at_rest, limit_at_rest, &tail },

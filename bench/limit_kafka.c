@@ -16,8 +16,14 @@ enum { SENT_MOST = 2000000, WAIT_MS = 10000, FILL_FLUSH_MS = 120000 };
 
 struct bare_loop {
     rd_kafka_t *consumer, *producer, *sender;
-    rd_kafka_topic_t *from, *to, *commands;
+    rd_kafka_topic_t *from, *events, *outcomes, *commands;
+    bare_kind kind;
     unsigned batch;
+    Bench__V1__Account accounts[BENCH_ACCOUNTS];
+    unsigned unreported[2];       /* events, outcomes */
+    ProtobufCAllocator allocator; /* of `room`, anew for each command */
+    uint8_t room[4096];
+    size_t used;
     thrd_t thread;
     atomic_bool stop;
     atomic_uint done;
@@ -25,7 +31,8 @@ struct bare_loop {
 };
 
 static rd_kafka_t *
-handle(const char *brokers, rd_kafka_type_t type, const char *const *properties)
+handle_with(const char *brokers, rd_kafka_type_t type, const char *const *properties,
+    void (*delivered)(rd_kafka_t *rk, const rd_kafka_message_t *message, void *user))
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char words[512];
@@ -36,10 +43,18 @@ handle(const char *brokers, rd_kafka_type_t type, const char *const *properties)
     if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers, words, sizeof words) != RD_KAFKA_CONF_OK)
         bench_fail("%s", words);
     rd_kafka_conf_set(conf, "socket.nagle.disable", "true", words, sizeof words);
+    if (delivered != NULL)
+        rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_t *rk = rd_kafka_new(type, conf, words, sizeof words);
     if (rk == NULL)
         bench_fail("%s", words);
     return rk;
+}
+
+static rd_kafka_t *
+handle(const char *brokers, rd_kafka_type_t type, const char *const *properties)
+{
+    return handle_with(brokers, type, properties, NULL);
 }
 
 /* With its metadata, or its first use takes a second. */
@@ -122,21 +137,125 @@ bare_fill(const char *brokers, const char *app, unsigned n)
     rd_kafka_destroy(rk);
 }
 
+/* ---- the loop ---------------------------------------------------------------------------------------------- */
+
+typedef struct header {
+    const char *name, *value;
+} header;
+
+/* As long as weir's; what they say costs nothing here. */
+static const header of_event[] = { { "ce_specversion", "1.0" }, { "ce_id", "0-123456-0" }, { "ce_type", "bench.v1.Booked" },
+    { "ce_source", "weir/bench12345-0" }, { "ce_subject", "account/acc-123456" }, { "ce_time", "2024-02-29T23:59:59.999Z" },
+    { "ce_sequence", "2" }, { "content-type", "application/protobuf" }, { "weir-command-offset", "123456" }, { "weir-index", "0" },
+    { "weir-incarnation", "0" }, { "weir-flags", "8" }, { "weir-previous-event", "123456-0-123456" }, { "weir-causation", "0-123456" },
+    { NULL, NULL } };
+static const header of_outcome[] = { { "ce_specversion", "1.0" }, { "ce_id", "0-123456-outcome" }, { "ce_type", "weir.accepted" },
+    { "ce_source", "weir/bench12345-0" }, { "ce_subject", "account/acc-123456" }, { "ce_time", "2024-02-29T23:59:59.999Z" },
+    { "ce_sequence", "2" }, { "content-type", "text/plain" }, { "weir-command-offset", "123456" }, { "weir-incarnation", "0" },
+    { "weir-flags", "0" }, { "weir-causation", "0-123456" }, { "weir-events", "1" }, { NULL, NULL } };
+
+static void
+produce(bare_loop *loop, bool event, const rd_kafka_message_t *command, void *value, size_t size, const header *list)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(16);
+    const rd_kafka_vu_t values[] = {
+        { .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = event ? loop->events : loop->outcomes },
+        { .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0 },
+        { .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { command->key, command->key_len } },
+        { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { value, size } },
+        { .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK },
+        { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = &loop->unreported[event ? 0 : 1] },
+        { .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers },
+    };
+
+    loop->unreported[event ? 0 : 1]++;
+    for (; list->name != NULL; list++)
+        (void)rd_kafka_header_add(headers, list->name, -1, list->value, -1);
+    must(rd_kafka_produceva(loop->producer, values, sizeof values / sizeof values[0]), "produce");
+}
+
+static void *
+take_room(void *user, size_t size)
+{
+    bare_loop *loop = user;
+
+    size = (size + 15) & ~(size_t)15;
+    if (loop->used + size > sizeof loop->room)
+        bench_fail("a command is too large");
+    loop->used += size;
+    return loop->room + loop->used - size;
+}
+
+static void
+give_room(void *user, void *room)
+{
+    (void)user;
+    (void)room;
+}
+
+static void
+handle_command(bare_loop *loop, const rd_kafka_message_t *message)
+{
+    uint8_t packed[2 * BENCH_EVENT_BYTES];
+    Bench__V1__Booked event;
+
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        bench_fail("consume: %s", rd_kafka_message_errstr(message));
+    loop->used = 0;
+    const Bench__V1__Book *command = bench__v1__book__unpack(&loop->allocator, message->len, message->payload);
+    if (command == NULL)
+        bench_fail("a command can't be read");
+    Bench__V1__Account *account = &loop->accounts[strtoul(command->account_id + strlen("acc-"), NULL, 10)];
+    bench_decide(account, command, &event);
+    const size_t size = bench__v1__booked__pack(&event, packed);
+    bench_evolve(account, &event);
+    if (loop->kind == BARE_LIKE) {
+        produce(loop, true, message, packed, size, of_event);
+        produce(loop, false, message, (void *)(uintptr_t) "", 0, of_outcome);
+        return;
+    }
+    loop->unreported[0]++;
+    if (rd_kafka_produce(loop->events, 0, RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK, packed, size, message->key, message->key_len,
+            &loop->unreported[0]) != 0)
+        bench_fail("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
+}
+
+static void
+reported(rd_kafka_t *rk, const rd_kafka_message_t *message, void *user)
+{
+    unsigned *unreported = message->_private;
+
+    (void)rk;
+    (void)user;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        bench_fail("produce: %s", rd_kafka_err2str(message->err));
+    (*unreported)--;
+}
+
+/* As weir's writer does: see src/log/kafka/transaction.c. */
+static void
+await_reports(bare_loop *loop, unsigned requests)
+{
+    const unsigned most = requests * (loop->kind == BARE_LIKE ? 2000 : 6000);
+    int reports = rd_kafka_poll(loop->producer, 0) + 1;
+
+    while (reports > 0)
+        reports = loop->unreported[0] >= most || loop->unreported[1] >= most ? rd_kafka_poll(loop->producer, 20) : 0;
+}
+
 static void
 transact(bare_loop *loop, rd_kafka_message_t **messages, ssize_t n)
 {
-    static char event[BENCH_EVENT_BYTES];
     const unsigned before = atomic_load(&loop->done);
 
     must(rd_kafka_begin_transaction(loop->producer), "begin");
     for (ssize_t i = 0; i < n; i++) {
-        if (messages[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            bench_fail("consume: %s", rd_kafka_message_errstr(messages[i]));
-        if (rd_kafka_produce(loop->to, 0, RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK, event, sizeof event, messages[i]->key,
-                messages[i]->key_len, NULL) != 0)
-            bench_fail("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
+        handle_command(loop, messages[i]);
         rd_kafka_message_destroy(messages[i]);
+        if (i % 256 == 0)
+            await_reports(loop, 3);
     }
+    await_reports(loop, 1);
     must(rd_kafka_commit_transaction(loop->producer, WAIT_MS), "commit");
     const int64_t now = bench_now_ns();
     for (ssize_t i = 0; i < n && before + (unsigned)i < SENT_MOST; i++)
@@ -167,22 +286,27 @@ run(void *argument)
 }
 
 bare_loop *
-bare_loop_start(const char *brokers, const char *app, unsigned batch)
+bare_loop_start(const char *brokers, const char *app, bare_kind kind, unsigned batch)
 {
     static const char *const reader[] = { "isolation.level", "read_committed", "fetch.wait.max.ms", "20", "queued.max.messages.kbytes",
         "16384", NULL };
     static const char *const sender[] = { "enable.idempotence", "true", "linger.ms", "0", NULL };
-    const char *const writer[] = { "transactional.id", app, "linger.ms", "50", "retry.backoff.ms", "20", "queue.buffering.max.messages",
-        "2000000", NULL };
+    const char *const writer[] = { "transactional.id", app, "linger.ms", "5000", "batch.num.messages", kind == BARE_LIKE ? "2000" : "6000",
+        "retry.backoff.ms", "20", "queue.buffering.max.messages", "2000000", NULL };
     bare_loop *loop = calloc(1, sizeof *loop);
 
+    loop->kind = kind;
     loop->batch = batch;
+    loop->allocator = (ProtobufCAllocator){ take_room, give_room, loop };
+    for (unsigned i = 0; i < BENCH_ACCOUNTS; i++)
+        bench__v1__account__init(&loop->accounts[i]);
     loop->times = calloc(SENT_MOST, sizeof *loop->times);
     loop->consumer = handle(brokers, RD_KAFKA_CONSUMER, reader);
-    loop->producer = handle(brokers, RD_KAFKA_PRODUCER, writer);
+    loop->producer = handle_with(brokers, RD_KAFKA_PRODUCER, writer, reported);
     loop->sender = handle(brokers, RD_KAFKA_PRODUCER, sender);
     loop->from = topic_of(loop->consumer, app, "commands");
-    loop->to = topic_of(loop->producer, app, "events");
+    loop->events = topic_of(loop->producer, app, "events");
+    loop->outcomes = topic_of(loop->producer, app, "outcomes");
     loop->commands = topic_of(loop->sender, app, "commands");
     must(rd_kafka_init_transactions(loop->producer, WAIT_MS), "init");
     if (rd_kafka_consume_start(loop->from, 0, 0) != 0 || thrd_create(&loop->thread, run, loop) != thrd_success)
@@ -212,7 +336,8 @@ bare_loop_stop(bare_loop *loop)
     (void)thrd_join(loop->thread, NULL);
     (void)rd_kafka_consume_stop(loop->from, 0);
     rd_kafka_topic_destroy(loop->from);
-    rd_kafka_topic_destroy(loop->to);
+    rd_kafka_topic_destroy(loop->events);
+    rd_kafka_topic_destroy(loop->outcomes);
     rd_kafka_topic_destroy(loop->commands);
     rd_kafka_destroy(loop->consumer);
     rd_kafka_destroy(loop->producer);
@@ -222,9 +347,9 @@ bare_loop_stop(bare_loop *loop)
 }
 
 double
-bare_rate(const char *brokers, const char *app, unsigned n, unsigned batch)
+bare_rate(const char *brokers, const char *app, bare_kind kind, unsigned n, unsigned batch)
 {
-    bare_loop *loop = bare_loop_start(brokers, app, batch);
+    bare_loop *loop = bare_loop_start(brokers, app, kind, batch);
     const int64_t *times = bare_loop_wait(loop, n);
     unsigned first = 0;
 
@@ -233,6 +358,51 @@ bare_rate(const char *brokers, const char *app, unsigned n, unsigned batch)
     const double rate = (double)(n - first - 1) * 1e9 / (double)(times[n - 1] - times[0]);
     bare_loop_stop(loop);
     return rate;
+}
+
+/* ---- what was written ------------------------------------------------------------------------------------- */
+
+static size_t
+weight_of(const rd_kafka_message_t *message)
+{
+    size_t bytes = message->key_len + message->len, size;
+    rd_kafka_headers_t *headers;
+    const char *name;
+    const void *value;
+
+    if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+            bytes += strlen(name) + size;
+    return bytes;
+}
+
+double
+bare_weigh(const char *brokers, const char *app, const char *topic, unsigned n)
+{
+    static const char *const reader[] = { "isolation.level", "read_committed", "fetch.wait.max.ms", "20", NULL };
+    rd_kafka_t *rk = handle(brokers, RD_KAFKA_CONSUMER, reader);
+    rd_kafka_topic_t *from = topic_of(rk, app, topic);
+    rd_kafka_message_t *message;
+    size_t bytes = 0;
+    int64_t low = 0, high = 0;
+    unsigned found_n = 0;
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%s.%s", app, topic);
+    (void)rd_kafka_query_watermark_offsets(rk, name, 0, &low, &high, WAIT_MS);
+    if (rd_kafka_consume_start(from, 0, high > (int64_t)n ? high - (int64_t)n : 0) != 0)
+        bench_fail("%s.%s can't be read", app, topic);
+    while (found_n < n && (message = rd_kafka_consume(from, 0, 1000)) != NULL) {
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            bytes += weight_of(message);
+            found_n++;
+        }
+        rd_kafka_message_destroy(message);
+    }
+    (void)rd_kafka_consume_stop(from, 0);
+    rd_kafka_topic_destroy(from);
+    rd_kafka_destroy(rk);
+    return found_n == 0 ? 0 : (double)bytes / found_n;
 }
 
 /* ---- a member of a group ----------------------------------------------------------------------------------- */

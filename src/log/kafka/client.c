@@ -21,8 +21,8 @@ static const setting of_reader[] = { { "isolation.level", "read_committed" }, { 
 static const setting of_member[] = { { "isolation.level", "read_committed" }, { "enable.auto.commit", "false" },
     { "enable.auto.offset.store", "false" }, { "auto.offset.reset", "error" }, { "partition.assignment.strategy", "range" },
     { "session.timeout.ms", "10000" }, { "heartbeat.interval.ms", "1000" }, { NULL, NULL } };
-/* A commit flushes: what lingers goes out at once then, in few requests instead of many. */
-static const setting of_writer[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "linger.ms", "50" },
+/* A commit flushes: what lingers goes out at once then, in few requests instead of many (linger.ms: see configure). */
+static const setting of_writer[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "batch.num.messages", "2000" },
     { "queue.buffering.max.messages", "2000000" }, { "retry.backoff.ms", "20" }, { NULL, NULL } };
 static const setting of_sender[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "linger.ms", "0" },
     { "queue.buffering.max.messages", "100000" }, { "message.timeout.ms", "30000" }, { "retry.backoff.ms", "20" }, { NULL, NULL } };
@@ -110,6 +110,25 @@ set_users(rd_kafka_conf_t *conf, const char *const *options, weir_error *err)
 }
 
 static weir_status
+configure_writer(rd_kafka_conf_t *conf, const weiri_kafka_config *config, const weiri_kafka_callbacks *callbacks, weir_error *err)
+{
+    const unsigned transaction_ms = config->transaction_ms == 0 ? 10000 : config->transaction_ms;
+    char text[24], linger[24];
+
+    (void)snprintf(text, sizeof text, "%u", transaction_ms);
+    /* Behind a request on its way librdkafka 2.0 doesn't wait with messages older than this, but spins. */
+    (void)snprintf(linger, sizeof linger, "%u", transaction_ms / 2);
+    weir_status status = set(conf, "linger.ms", linger, err);
+    if (status == WEIR_OK)
+        status = set(conf, "transaction.timeout.ms", text, err);
+    if (status == WEIR_OK)
+        status = set(conf, "message.timeout.ms", text, err);
+    if (status == WEIR_OK) /* librdkafka wants it no longer than the transaction's */
+        status = set(conf, "socket.timeout.ms", text, err);
+    return status == WEIR_OK ? set(conf, "transactional.id", callbacks->transactional_id, err) : status;
+}
+
+static weir_status
 configure(
     rd_kafka_conf_t *conf, weiri_kafka_use use, const weiri_kafka_config *config, const weiri_kafka_callbacks *callbacks, weir_error *err)
 {
@@ -131,16 +150,8 @@ configure(
         (void)snprintf(text, sizeof text, "%s.lanes", config->app);
         status = set(conf, "group.id", text, err);
     }
-    if (status == WEIR_OK && use == WEIRI_KAFKA_WRITER) {
-        (void)snprintf(text, sizeof text, "%u", config->transaction_ms == 0 ? 10000 : config->transaction_ms);
-        status = set(conf, "transaction.timeout.ms", text, err);
-        if (status == WEIR_OK)
-            status = set(conf, "message.timeout.ms", text, err);
-        if (status == WEIR_OK) /* librdkafka wants it no longer than the transaction's */
-            status = set(conf, "socket.timeout.ms", text, err);
-        if (status == WEIR_OK)
-            status = set(conf, "transactional.id", callbacks->transactional_id, err);
-    }
+    if (status == WEIR_OK && use == WEIRI_KAFKA_WRITER)
+        status = configure_writer(conf, config, callbacks, err);
     return status;
 }
 

@@ -16,6 +16,9 @@ typedef enum weiri_kafka_use {
     WEIRI_KAFKA_EVERYTHING /* of topics: admin requests */
 } weiri_kafka_use;
 
+/* A writer's request is sent when it has so many records, or so many bytes of keys and values (librdkafka's own limit), or by a flush. */
+enum { WEIRI_KAFKA_REQUEST_RECORDS = 2000, WEIRI_KAFKA_REQUEST_BYTES = 1000000 };
+
 typedef struct weiri_kafka_client {
     rd_kafka_t *rk;
     void *user; /* for the callbacks of who opened it */

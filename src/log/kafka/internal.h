@@ -82,10 +82,10 @@ typedef struct weiri_kafka_part {
     rd_kafka_topic_t *topics[WEIRI_KAFKA_SIDES];
     weiri_kafka_format format;
     weiri_kafka_message message;
-    weiri_kafka_mark written; /* what the next transaction builds on */
-    size_t undelivered;       /* messages without a report */
-    bool failed;              /* one of them came back with an error, or a call did */
-    bool lost;                /* fenced or fatal: another owner, or an expired transaction */
+    weiri_kafka_mark written;                                                    /* what the next transaction builds on */
+    size_t undelivered[WEIRI_KAFKA_SIDES], undelivered_bytes[WEIRI_KAFKA_SIDES]; /* messages without a report; their keys and values */
+    bool failed;                                                                 /* one of them came back with an error, or a call did */
+    bool lost; /* fenced or fatal: another owner, or an expired transaction */
     weir_error failure;
     int64_t committed_us;   /* when the last commit ended */
     _Atomic size_t copying; /* appends with the copy */
