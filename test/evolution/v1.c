@@ -28,6 +28,7 @@ deliver(weir_decision *d, const void *state, const void *command)
     if (weir_version(d) == 0 || parcel->delivered)
         return weir_reject(d, "not-under-way", "it isn't under way");
     e.signed_by = cmd->signed_by;
+    e.remark = cmd->remark;
     return weir_emit(d, &e.base);
 }
 

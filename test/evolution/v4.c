@@ -101,5 +101,5 @@ const weir_module weir_module_object = {
     .aggregates = { &parcel_parcel },
     .upcasts = { { &parcel__v1__posted__descriptor, &parcel__v1__posted_to__descriptor, upcast_posted },
         { &parcel__v1__posted_to__descriptor, &parcel__v1__posted_for__descriptor, upcast_posted_to } },
-    .retired = { "parcel.v1.Post.note" },
+    .retired = { "parcel.v1.Post.note", "parcel.v1.Delivered.remark" },
 };
