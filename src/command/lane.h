@@ -33,6 +33,7 @@ typedef enum weiri_request_kind {
     WEIRI_REQUEST_LOOKUP,
     WEIRI_REQUEST_HELD,
     WEIRI_REQUEST_RELEASE, /* a command of weir's own: its payload is the reason */
+    WEIRI_REQUEST_DISCARD, /* another one: its payload is that of message/discard.h */
     WEIRI_REQUEST_FLAWED,  /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
 } weiri_request_kind;
 
@@ -43,7 +44,7 @@ typedef enum weiri_request_kind {
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE and FLAWED: of the aggregate */
+    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE, DISCARD and FLAWED: of the aggregate */
     bool discard;  /* RELEASE */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;

@@ -67,7 +67,7 @@ weiri_retired_check(const weir_module *module, const weiri_descriptors *all, wei
 
     for (unsigned i = 0; i <= WEIR_ROWS; i++)
         filled[i] = module->retired[i] != NULL;
-    const unsigned n = weiri_table_check("retired", filled, problems);
+    const unsigned n = weiri_table_check("retired", filled, WEIR_ROWS, problems);
     for (unsigned i = 0; i < n; i++) {
         const char *name = module->retired[i];
         if (name == NULL)

@@ -67,7 +67,7 @@ weiri_view_apply(weiri_view *view, const weiri_record *record, uint32_t partitio
     if (!weiri_view_has(view, record, &type)) {
         if (type != NULL || record->kind != WEIRI_RECORD_EVENT || is_engines(record->type))
             return WEIR_OK;
-        return weiri_error_set(err, WEIR_INVALID, "no message '%.*s' in this module: an event of the log can't be passed over",
+        return weiri_error_set(err, WEIR_NOT_FOUND, "no message '%.*s' in this module: an event of the log can't be passed over",
             (int)record->type.size, (const char *)record->type.data);
     }
     weiri_arena_reset(&view->arena);
