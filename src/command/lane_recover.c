@@ -206,7 +206,7 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
     }
     weiri_arena_reset(&lane->arena);
     weir_error cause;
-    weir_status status = weiri_lane_evolve(lane, entry, type, record->payload, &cause);
+    weir_status status = weiri_lane_evolve(lane, entry, type, record->payload, (record->flags & WEIRI_RECORD_JSON) != 0, &cause);
     if (status == WEIR_INVALID) /* the module's fault, whatever the checkpoint says */
         return weiri_error_set(err, status, "%s[%u] at %" PRIu64 " (%.*s %.*s): %s", weiri_topic_name(t->topic), lane->partition, t->offset,
             (int)record->aggregate.size, (const char *)record->aggregate.data, (int)record->key.size, (const char *)record->key.data,

@@ -30,6 +30,7 @@ typedef struct weiri_trigger {
     const char *code, *text; /* REJECTION: as the process is told */
     const char *timer;       /* TIMER */
     uint64_t set_by;         /* TIMER: position of the step that set it */
+    bool json;               /* an event whose record has the flag JSON */
 } weiri_trigger;
 
 /* A command that the step sends. */

@@ -14,7 +14,8 @@ unpack(const weiri_schema *schema, const weiri_record *event, const weiri_type *
 
     if (type == NULL || type->kind != WEIRI_TYPE_EVENT)
         return weiri_error_set(err, WEIR_INVALID, "this module has no event '%.*s'", (int)event->type.size, (const char *)event->type.data);
-    return weiri_type_unpack_event(type, event->payload, NULL, ret_type, ret_message, &upcast, err);
+    return weiri_type_unpack_event(
+        type, event->payload, (event->flags & WEIRI_RECORD_JSON) != 0, NULL, ret_type, ret_message, &upcast, err);
 }
 
 weir_status

@@ -10,8 +10,8 @@ enum { FORMAT = 1 };
 
 /* ---- a version as text -------------------------------------------------------------------------------- */
 
-static void
-version_write(const weiri_guard *guard, weiri_buffer *to)
+void
+weiri_guard_write(const weiri_guard *guard, weiri_buffer *to)
 {
     weiri_buffer_print(to, "{\"format\":%d,\"module\":\"%s\",\"build\":\"%s\",\"recorded_ms\":%" PRId64 ",\"messages\":", FORMAT,
         guard->module->name, guard->build, guard->world->time_ms(guard->world));
@@ -99,6 +99,12 @@ weiri_guard_compare(void *user, const weiri_versions *versions, weiri_buffer *ad
         weir_status status = weiri_version_read(versions->list[i], &version, err);
         if (status != WEIR_OK)
             return weiri_error_prefix(err, "schemas, version %zu", i + 1);
+        if (strcmp(version.module, guard->module->name) != 0) {
+            weiri_error_set(
+                err, WEIR_INVALID, "schemas, version %zu: it is of module '%s', not '%s'", i + 1, version.module, guard->module->name);
+            weiri_shapes_fini(&version.shapes);
+            return WEIR_INVALID;
+        }
         if (are_equal(&version.shapes, &guard->shapes))
             guard->known = i + 1;
         if (!guard->latest || i + 1 == versions->n)
@@ -122,7 +128,7 @@ weiri_guard_open(void *user, const weiri_versions *versions, weiri_buffer *add, 
     if (breaks > 0)
         return weiri_error_set(err, WEIR_INVALID, "the module breaks messages that the log was written with: %zu", breaks);
     if (guard->known == 0)
-        version_write(guard, add);
+        weiri_guard_write(guard, add);
     return WEIR_OK;
 }
 

@@ -36,6 +36,7 @@ void weiri_guard_fini(weiri_guard *guard);
 weir_status weiri_guard_compare(void *guard, const weiri_versions *versions, weiri_buffer *add, weir_error *err);
 /* The same for opening a log: INVALID if something breaks; adds a new version. */
 weir_status weiri_guard_open(void *guard, const weiri_versions *versions, weiri_buffer *add, weir_error *err);
+void weiri_guard_write(const weiri_guard *guard, weiri_buffer *to); /* the module as a version */
 /* Each break as a problem. */
 void weiri_guard_tell(const weiri_guard *guard, weiri_problems *problems);
 

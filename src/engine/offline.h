@@ -61,6 +61,22 @@ WEIR_MUST_USE weir_status weiri_offline_copy(
  * NULL: User:APP-ROLE. */
 void weiri_offline_acl(const char *module, const weiri_settings *settings, const char *role, const char *principal, weiri_buffer *to);
 
+/* The versions of the module that a log was written with (docs/schema.md), and how `module` differs: from all of them, or with `latest`
+ * from the last one alone. The log is the one in `dir`; or without, the one of `app` on the settings' brokers; or `against`, a file with
+ * what `weir schema list --json` printed; or another module. Appends {"versions": [as recorded], and with a module "known": which of
+ * them it is, or 0, "messages": how many it has, "breaks": how many, "changes": [{"rule" if it breaks, "place", "words"}]}.
+ * Errors: INVALID (the module, the file), CORRUPT (a version that can't be read), and those of opening the log. */
+typedef struct weiri_schema_call {
+    const weir_module *module; /* NULL: only the versions are told */
+    const char *build;
+    const char *dir, *app, *against;
+    const weir_module *against_module;
+    const char *against_build;
+    bool latest;
+} weiri_schema_call;
+WEIR_MUST_USE weir_status weiri_offline_schema(
+    const weiri_settings *settings, const weiri_schema_call *call, weiri_buffer *to, weir_error *err);
+
 /* The canonical dump of a view's newest database file in DIR/views, text/plain. No module is needed. */
 void weiri_offline_view_dump(const char *dir, const char *view, weiri_reply *reply);
 

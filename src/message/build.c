@@ -81,6 +81,15 @@ fail_unknown(weiri_build *build, const ProtobufCMessageDescriptor *descriptor, w
     return weiri_build_fail(build, "%s has no field '%s'%s", descriptor->name, shown, weiri_nearest_hint(&nearest, hint, sizeof hint));
 }
 
+bool
+weiri_build_knows(const ProtobufCMessageDescriptor *descriptor, weiri_bytes name)
+{
+    for (unsigned i = 0; i < descriptor->n_fields; i++)
+        if (is_called(descriptor->fields[i].name, name))
+            return true;
+    return false;
+}
+
 weir_status
 weiri_build_field(weiri_build *build, const ProtobufCMessageDescriptor *descriptor, weiri_bytes name, weiri_given *given,
     const ProtobufCFieldDescriptor **ret_field)

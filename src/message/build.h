@@ -6,6 +6,7 @@
 #define WEIRI_BUILD_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include "base/bytes.h"
 #include "base/error.h"
 
@@ -20,6 +21,7 @@ typedef struct weiri_build {
     unsigned depth; /* steps in use */
     weiri_build_step path[WEIRI_DEPTH_MOST];
     weir_error *err;
+    bool stored; /* json_tree.c: what the type doesn't know is passed by */
 } weiri_build;
 
 /* The fields of one message that were given. */
@@ -37,6 +39,7 @@ void weiri_given_fini(weiri_given *given);
  * before. */
 WEIR_MUST_USE weir_status weiri_build_field(weiri_build *build, const ProtobufCMessageDescriptor *descriptor, weiri_bytes name,
     weiri_given *given, const ProtobufCFieldDescriptor **ret_field);
+bool weiri_build_knows(const ProtobufCMessageDescriptor *descriptor, weiri_bytes name); /* is there a field called so? */
 /* Goes one step down, from the message into the field; weiri_build_leave goes up. */
 void weiri_build_enter(weiri_build *build, const ProtobufCFieldDescriptor *field);
 void weiri_build_leave(weiri_build *build);

@@ -19,6 +19,10 @@ WEIR_MUST_USE weir_status weiri_json_to_message(
 /* The same from text; syntax errors name line and column. */
 WEIR_MUST_USE weir_status weiri_json_parse_message(
     const ProtobufCMessageDescriptor *descriptor, weiri_bytes text, ProtobufCMessage **ret_message, weir_error *err);
+/* The same for text that a module stored, perhaps another version of this one: fields, and values of enums, that the type doesn't know
+ * are passed by. Errors: CORRUPT. */
+WEIR_MUST_USE weir_status weiri_json_parse_stored(
+    const ProtobufCMessageDescriptor *descriptor, weiri_bytes text, ProtobufCMessage **ret_message, weir_error *err);
 /* Parses strict JSON text (UTF-8, no duplicate keys) into a value for json_decref. Errors: INVALID with line and column. */
 WEIR_MUST_USE weir_status weiri_json_parse(weiri_bytes text, json_t **ret_json, weir_error *err);
 

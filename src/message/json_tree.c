@@ -50,6 +50,17 @@ store(weiri_build *build, const json_t *json, const ProtobufCFieldDescriptor *fi
     return status == WEIR_OK ? read_object(build, json, message) : status;
 }
 
+/* Stored, and of an enum whose module had a value that this one hasn't. */
+static bool
+is_passed_by(const weiri_build *build, const json_t *json, const ProtobufCFieldDescriptor *field)
+{
+    if (!build->stored || field->type != PROTOBUF_C_TYPE_ENUM)
+        return false;
+    if (json_is_string(json))
+        return protobuf_c_enum_descriptor_get_value_by_name(field->descriptor, json_string_value(json)) == NULL;
+    return json_is_integer(json) && protobuf_c_enum_descriptor_get_value(field->descriptor, (int)json_integer_value(json)) == NULL;
+}
+
 static weir_status
 read_field(weiri_build *build, const json_t *json, ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, weiri_buffer *number)
 {
@@ -57,6 +68,8 @@ read_field(weiri_build *build, const json_t *json, ProtobufCMessage *message, co
     void *member;
 
     if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+        if (is_passed_by(build, json, field))
+            return WEIR_OK;
         status = weiri_build_member(build, message, field, &member);
         return status == WEIR_OK ? store(build, json, field, member, number) : status;
     }
@@ -65,7 +78,8 @@ read_field(weiri_build *build, const json_t *json, ProtobufCMessage *message, co
         return weiri_build_locate(build, weiri_literal_refuse(&value, "a list", build->err));
     }
     for (size_t i = 0; status == WEIR_OK && i < json_array_size(json); i++)
-        status = store(build, json_array_get(json, i), field, weiri_build_element(build, message, field), number);
+        if (!is_passed_by(build, json_array_get(json, i), field))
+            status = store(build, json_array_get(json, i), field, weiri_build_element(build, message, field), number);
     return status;
 }
 
@@ -81,6 +95,8 @@ read_object(weiri_build *build, const json_t *json, ProtobufCMessage *message)
     weiri_given_init(&given, message->descriptor);
     for (void *at = json_object_iter(object); status == WEIR_OK && at != NULL; at = json_object_iter_next(object, at)) {
         weiri_bytes name = { json_object_iter_key(at), json_object_iter_key_len(at) };
+        if (build->stored && !weiri_build_knows(message->descriptor, name))
+            continue;
         status = weiri_build_field(build, message->descriptor, name, &given, &field);
         if (status != WEIR_OK)
             break;
@@ -95,13 +111,14 @@ read_object(weiri_build *build, const json_t *json, ProtobufCMessage *message)
     return status;
 }
 
-weir_status
-weiri_json_to_message(const ProtobufCMessageDescriptor *descriptor, const json_t *json, ProtobufCMessage **ret_message, weir_error *err)
+static weir_status
+read_message(const ProtobufCMessageDescriptor *descriptor, const json_t *json, bool stored, ProtobufCMessage **ret_message, weir_error *err)
 {
     weiri_buffer number = { 0 };
     weiri_build build;
     build.depth = 0;
     build.err = err;
+    build.stored = stored;
 
     if (!json_is_object(json)) {
         weiri_literal value = value_of(json, &number);
@@ -119,6 +136,12 @@ weiri_json_to_message(const ProtobufCMessageDescriptor *descriptor, const json_t
 }
 
 weir_status
+weiri_json_to_message(const ProtobufCMessageDescriptor *descriptor, const json_t *json, ProtobufCMessage **ret_message, weir_error *err)
+{
+    return read_message(descriptor, json, false, ret_message, err);
+}
+
+weir_status
 weiri_json_parse(weiri_bytes text, json_t **ret_json, weir_error *err)
 {
     char shown[WEIRI_LITERAL_SHOWN];
@@ -133,4 +156,21 @@ weiri_json_parse(weiri_bytes text, json_t **ret_json, weir_error *err)
     }
     *ret_json = json;
     return WEIR_OK;
+}
+
+weir_status
+weiri_json_parse_stored(const ProtobufCMessageDescriptor *descriptor, weiri_bytes text, ProtobufCMessage **ret_message, weir_error *err)
+{
+    json_t *json = NULL;
+
+    weir_status status = weiri_json_parse(text, &json, err);
+    if (status == WEIR_OK)
+        status = read_message(descriptor, json, true, ret_message, err);
+    json_decref(json);
+    if (status == WEIR_INVALID) {
+        status = WEIR_CORRUPT;
+        if (err != NULL)
+            err->status = status;
+    }
+    return status;
 }

@@ -377,8 +377,8 @@ test_an_old_event_is_taken_through_the_whole_chain(void **state)
     bool upcast = false;
 
     balance = 0;
-    assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), (weiri_bytes){ packed, sizeof packed }, &allocator,
-                         &type, &message, &upcast, NULL),
+    assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), (weiri_bytes){ packed, sizeof packed }, false,
+                         &allocator, &type, &message, &upcast, NULL),
         WEIR_OK);
     assert_int_equal(balance, 0);
     assert_true(upcast);
@@ -391,6 +391,39 @@ test_an_old_event_is_taken_through_the_whole_chain(void **state)
     assert_true(message->unknown_fields[0].tag == 31 && message->unknown_fields[1].tag == 30);
     assert_memory_equal(message->unknown_fields[0].data, "\1u", message->unknown_fields[0].len);
     protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static void
+test_an_event_in_json_is_taken_through_the_chain_too(void **state)
+{
+    static const char text[] = "{\"tallyId\":\"42\",\"givenUp\":{\"x\":[null]},\"alsoGone\":7}";
+    ProtobufCAllocator allocator = { count_allocate, count_free, NULL };
+    const weiri_type *type;
+    ProtobufCMessage *message;
+    bool is_default = false;
+    weir_error err;
+
+    balance = 0;
+    assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), weiri_bytes_of(text), true, &allocator, &type,
+                         &message, &is_default, &err),
+        WEIR_OK);
+    assert_true(balance == 0 && is_default);
+    assert_ptr_equal(type, type_of(*state, "testing.v1.Ticked"));
+    assert_true(((Testing__V1__Ticked *)message)->tally_id == 42 && ((Testing__V1__Ticked *)message)->times == 1);
+    protobuf_c_message_free_unpacked(message, NULL);
+    is_default = false;
+    assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.Ticked"),
+                         weiri_bytes_of("{\"times\":3,\"colour\":\"PINK\",\"points\":[{\"z\":1,\"x\":2}]}"), true, &allocator, &type,
+                         &message, &is_default, &err),
+        WEIR_OK);
+    assert_true(balance == 0 && is_default);
+    const Testing__V1__Ticked *ticked = (const Testing__V1__Ticked *)message;
+    assert_true(ticked->times == 3 && ticked->colour == TESTING__V1__COLOUR__NONE && ticked->n_points == 1 && ticked->points[0]->x == 2);
+    protobuf_c_message_free_unpacked(message, NULL);
+    assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.Ticked"), weiri_bytes_of("{\"times\":\"many\"}"), true, &allocator,
+                         &type, &message, &is_default, &err),
+        WEIR_CORRUPT);
+    assert_int_equal(err.status, WEIR_CORRUPT);
 }
 
 static void
@@ -407,7 +440,7 @@ test_an_upcast_that_fails_gives_its_words_and_nothing_else(void **state)
         weir_error err;
         bool upcast = false;
         balance = 0;
-        assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), (weiri_bytes){ packed, sizeof packed },
+        assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), (weiri_bytes){ packed, sizeof packed }, false,
                              &allocator, &type, &message, &upcast, &err),
             WEIR_INVALID);
         assert_string_equal(err.text, words[i]);
@@ -427,7 +460,8 @@ test_an_event_of_today_is_unpacked_by_the_given_allocator(void **state)
 
     balance = 0;
     assert_int_equal(
-        weiri_type_unpack_event(ticked, (weiri_bytes){ packed, sizeof packed }, &allocator, &type, &message, &upcast, NULL), WEIR_OK);
+        weiri_type_unpack_event(ticked, (weiri_bytes){ packed, sizeof packed }, false, &allocator, &type, &message, &upcast, NULL),
+        WEIR_OK);
     assert_false(upcast);
     assert_ptr_equal(type, ticked);
     assert_true(((Testing__V1__Ticked *)message)->times == 3);
@@ -446,8 +480,8 @@ test_bytes_that_are_no_such_message_are_corrupt(void **state)
         const weiri_type *type = NULL;
         ProtobufCMessage *message = NULL;
         bool upcast = false;
-        assert_int_equal(weiri_type_unpack_event(
-                             type_of(*state, names[i]), (weiri_bytes){ packed, sizeof packed }, NULL, &type, &message, &upcast, NULL),
+        assert_int_equal(weiri_type_unpack_event(type_of(*state, names[i]), (weiri_bytes){ packed, sizeof packed }, false, NULL, &type,
+                             &message, &upcast, NULL),
             WEIR_CORRUPT);
         assert_true(type == NULL && message == NULL && !upcast);
     }
@@ -468,6 +502,7 @@ main(void)
         cmocka_unit_test(test_the_fingerprint_covers_nested_fields_and_survives_recursion),
         cmocka_unit_test(test_the_fingerprint_covers_enums_keys_and_upcasts),
         cmocka_unit_test(test_an_old_event_is_taken_through_the_whole_chain),
+        cmocka_unit_test(test_an_event_in_json_is_taken_through_the_chain_too),
         cmocka_unit_test(test_an_upcast_that_fails_gives_its_words_and_nothing_else),
         cmocka_unit_test(test_an_event_of_today_is_unpacked_by_the_given_allocator),
     };

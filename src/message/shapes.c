@@ -94,7 +94,7 @@ is_there(const weiri_shapes *shapes, const char *name)
     return false;
 }
 
-/* The messages of the module's tables: all that is ever in the log. States are not: they can be made again. */
+/* The messages of the module's tables: all that is ever in the log. States of aggregates are not: they can be made again. */
 static void
 gather(const weir_module *module, weiri_descriptors *commands, weiri_descriptors *events)
 {
@@ -108,6 +108,9 @@ gather(const weir_module *module, weiri_descriptors *commands, weiri_descriptors
     }
     for (size_t i = 0; module->upcasts[i].from != NULL; i++)
         weiri_descriptors_add(events, module->upcasts[i].from, &none);
+    for (size_t i = 0; module->processes[i] != NULL; i++)
+        if (module->processes[i]->state != NULL)
+            weiri_descriptors_add(events, module->processes[i]->state, &none);
     weiri_problems_fini(&none);
 }
 
@@ -125,6 +128,9 @@ kind_of(const weir_module *module, const ProtobufCMessageDescriptor *message)
     for (size_t i = 0; module->upcasts[i].from != NULL; i++)
         if (module->upcasts[i].from == message)
             return WEIRI_SHAPE_EVENT;
+    for (size_t i = 0; module->processes[i] != NULL; i++)
+        if (module->processes[i]->state == message)
+            return WEIRI_SHAPE_PROCESS;
     return WEIRI_SHAPE_NESTED;
 }
 

@@ -16,7 +16,8 @@
 typedef enum weiri_shape_kind {
     WEIRI_SHAPE_COMMAND,
     WEIRI_SHAPE_EVENT,
-    WEIRI_SHAPE_NESTED, /* a message that stands within others only */
+    WEIRI_SHAPE_PROCESS, /* the state of a process: its steps are events with it inside */
+    WEIRI_SHAPE_NESTED,  /* a message that stands within others only */
     WEIRI_SHAPE_ENUM,
 } weiri_shape_kind;
 

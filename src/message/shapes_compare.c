@@ -219,7 +219,7 @@ static void
 compare_shape(comparison *c, const weiri_shape *old)
 {
     const weiri_shape *fresh = weiri_shapes_find(c->fresh, old->name);
-    const bool in_log = old->kind == WEIRI_SHAPE_COMMAND || old->kind == WEIRI_SHAPE_EVENT;
+    const bool in_log = old->kind < WEIRI_SHAPE_NESTED;
 
     if (in_log && (fresh == NULL || fresh->kind != old->kind)) {
         if (is_retired(c, old, NULL))

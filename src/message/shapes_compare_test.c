@@ -33,6 +33,8 @@ static const pair pairs[] = {
         "MESSAGE_NO_DELETE t.E: the module has no such event, and .retired doesn't name it\n" },
     { "[{\"name\":\"t.C\",\"kind\":\"command\",\"fields\":[]}]", "[]", NULL,
         "MESSAGE_NO_DELETE t.C: the module has no such command, and .retired doesn't name it\n" },
+    { "[{\"name\":\"t.P\",\"kind\":\"process\",\"fields\":[]}]", "[]", NULL,
+        "MESSAGE_NO_DELETE t.P: the module has no such process, and .retired doesn't name it\n" },
     { "[" IN_E(FIELD(1, id, string)) "]", "[]", "t.E", "" },
     { "[" NESTED("t.N", FIELD(1, id, string)) "]", "[]", NULL, "" },
     { "[]", "[" IN_E(FIELD(1, id, string)) "]", NULL, "" },

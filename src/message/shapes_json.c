@@ -6,7 +6,7 @@
 #include "message/json.h"
 #include "message/shapes.h"
 
-static const char *const kinds[] = { "command", "event", "nested", "enum" };
+static const char *const kinds[] = { "command", "event", "process", "nested", "enum" };
 
 static const struct {
     ProtobufCType type;

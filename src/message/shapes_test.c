@@ -8,6 +8,7 @@
 #include "message/json.h"
 #include "message/shapes.h"
 #include "test/testing_module.h"
+#include "testing.pb-c.h"
 
 static weir_status
 read(weiri_bytes text, weiri_shapes *shapes, weir_error *err)
@@ -44,6 +45,23 @@ test_shapes_are_those_of_the_messages_in_the_log(void **state)
     assert_true(ticked->fields[5].oneof == 6 && ticked->fields[4].oneof == 0);
     const weiri_shape *colour = weiri_shapes_find(&shapes, "testing.v1.Colour");
     assert_true(colour->n == 3 && colour->fields[2].number == 5 && strcmp(colour->fields[2].name, "BLUE") == 0);
+    weiri_shapes_fini(&shapes);
+}
+
+static void
+test_the_state_of_a_process_is_in_the_log_too(void **state)
+{
+    const weir_process process = { .name = "p", .key = "tally_id", .state = &testing__v1__counter__descriptor },
+                       stateless = { .name = "q" };
+    weir_module module = testing_module;
+    weiri_shapes shapes;
+
+    module.processes[0] = &process;
+    module.processes[1] = &stateless;
+    module.processes[2] = NULL;
+    weiri_shapes_of(&module, &shapes);
+    assert_int_equal(weiri_shapes_find(&shapes, "testing.v1.Counter")->kind, WEIRI_SHAPE_PROCESS);
+    assert_int_equal(weiri_shapes_find(&shapes, "testing.v1.Added")->kind, WEIRI_SHAPE_EVENT);
     weiri_shapes_fini(&shapes);
 }
 
@@ -127,6 +145,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes_are_those_of_the_messages_in_the_log),
+        cmocka_unit_test(test_the_state_of_a_process_is_in_the_log_too),
         cmocka_unit_test(test_what_is_written_reads_back_to_the_same_bytes),
         cmocka_unit_test(test_the_order_of_tables_does_not_count),
         cmocka_unit_test(test_a_broken_list_is_told_with_its_place),

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "message/assign.h"
+#include "message/json.h"
 #include "message/unpack.h"
 #include "message/schema.h"
 #include <inttypes.h>
@@ -164,13 +165,18 @@ upcast(const weiri_type *type, const ProtobufCMessage *old, ProtobufCMessage **r
 }
 
 weir_status
-weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAllocator *allocator, const weiri_type **ret_type,
-    ProtobufCMessage **ret_message, bool *ret_upcast, weir_error *err)
+weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, bool json, ProtobufCAllocator *allocator, const weiri_type **ret_type,
+    ProtobufCMessage **ret_message, bool *ret_default, weir_error *err)
 {
     ProtobufCMessage *message = NULL, *fresh = NULL;
     weir_status status = WEIR_OK;
 
-    if (allocator == NULL)
+    if (json) {
+        status = weiri_json_parse_stored(type->descriptor, payload, &message, err);
+        if (status != WEIR_OK)
+            return status;
+        allocator = NULL;
+    } else if (allocator == NULL)
         status = weiri_message_unpack_stored(type->descriptor, payload, &message);
     else if ((message = protobuf_c_message_unpack(type->descriptor, allocator, payload.size, payload.data)) == NULL)
         status = WEIR_CORRUPT;
@@ -186,6 +192,6 @@ weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAl
         return status;
     *ret_type = type->newest;
     *ret_message = message;
-    *ret_upcast = type->upcast != NULL;
+    *ret_default = json || type->upcast != NULL;
     return WEIR_OK;
 }

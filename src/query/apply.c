@@ -72,7 +72,8 @@ weiri_view_apply(weiri_view *view, const weiri_record *record, uint32_t partitio
     }
     weiri_arena_reset(&view->arena);
     ProtobufCAllocator allocator = weiri_arena_allocator(&view->arena);
-    weir_status status = weiri_type_unpack_event(type, record->payload, &allocator, &newest, &message, &upcast, err);
+    weir_status status = weiri_type_unpack_event(
+        type, record->payload, (record->flags & WEIRI_RECORD_JSON) != 0, &allocator, &newest, &message, &upcast, err);
     if (status != WEIR_OK)
         return WEIR_INVALID;
     weiri_bound_event event = { record, newest, message, partition, offset, 0, &view->arena };

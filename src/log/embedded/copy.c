@@ -95,3 +95,9 @@ weiri_embedded_copy_check(weiri_embedded *e, const weiri_embedded_config *config
             e->dir, (unsigned long long)id, (unsigned long long)config->copy_of, e->dir);
     return WEIR_OK;
 }
+
+bool
+weiri_embedded_is_copy(const weiri_log *log)
+{
+    return ((const weiri_embedded *)log)->copy;
+}

@@ -25,6 +25,7 @@ typedef struct weiri_embedded_config {
  * NOT_FOUND (read_only and no log), IO, CORRUPT. Durable: on return everything that can be read is. */
 WEIR_MUST_USE weir_status weiri_embedded_open(const weiri_embedded_config *config, weiri_log **ret_log, weir_error *err);
 
+bool weiri_embedded_is_copy(const weiri_log *log); /* a local copy of a log elsewhere */
 /* The mark that the last append with one left in a partition of a local copy; empty: none yet. Errors: CORRUPT, IO. */
 WEIR_MUST_USE weir_status weiri_embedded_mark(weiri_log *log, uint32_t partition, weiri_buffer *to, weir_error *err);
 

@@ -170,7 +170,8 @@ read_names(const weiri_bytes *fields, weiri_record *record, weir_error *err)
     return WEIR_OK;
 }
 
-/* JSON of a type that this build knows becomes Protobuf again; of another it stays, with the flag that says so. */
+/* JSON of a type that this build knows becomes Protobuf again. Of another it stays, with the flag that says so, and so does what has more
+ * in it than this build knows: a later one may. */
 static weir_status
 read_payload(weiri_kafka_format *format, const weiri_bytes *fields, weiri_record *record, weir_error *err)
 {
@@ -184,6 +185,11 @@ read_payload(weiri_kafka_format *format, const weiri_bytes *fields, weiri_record
         return WEIR_OK;
     }
     weir_status status = weiri_json_parse_message(type->descriptor, record->payload, &message, err);
+    if (status != WEIR_OK && weiri_json_parse_stored(type->descriptor, record->payload, &message, err) == WEIR_OK) {
+        protobuf_c_message_free_unpacked(message, NULL);
+        record->flags |= WEIRI_RECORD_JSON;
+        return WEIR_OK;
+    }
     if (status != WEIR_OK) {
         weiri_error_prefix(err, "its value is no %s", type->descriptor->name);
         err->status = WEIR_CORRUPT;
