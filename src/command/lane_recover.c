@@ -83,6 +83,7 @@ typedef struct replay {
     bool remembers;
     weiri_window_entry entry; /* of the open decision */
     weiri_buffer scope;
+    weiri_buffer scratch; /* of an event that was stored as JSON */
 } replay;
 
 static weir_status
@@ -205,7 +206,8 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
         lane->states.known++;
     }
     weiri_arena_reset(&lane->arena);
-    if (weiri_lane_evolve(lane, entry, type, record->payload) != WEIR_OK)
+    weiri_bytes payload;
+    if (weiri_type_payload(type, record, &r->scratch, &payload, err) != WEIR_OK || weiri_lane_evolve(lane, entry, type, payload) != WEIR_OK)
         return contradiction(r, t, "its bytes are no message of its type", err);
     entry->version = record->version;
     entry->last_source = record->source;
@@ -360,6 +362,7 @@ replay_tail(weiri_lane *lane, bool from_checkpoint, bool *ret_stale, weir_error 
     weiri_chunk_fini(&r.events.chunk);
     weiri_chunk_fini(&r.outcomes.chunk);
     weiri_buffer_fini(&r.scope);
+    weiri_buffer_fini(&r.scratch);
     *ret_stale = r.stale;
     return status;
 }

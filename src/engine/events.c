@@ -14,7 +14,12 @@ unpack(const weiri_schema *schema, const weiri_record *event, const weiri_type *
 
     if (type == NULL || type->kind != WEIRI_TYPE_EVENT)
         return weiri_error_set(err, WEIR_INVALID, "this module has no event '%.*s'", (int)event->type.size, (const char *)event->type.data);
-    weir_status status = weiri_type_unpack_event(type, event->payload, NULL, ret_type, ret_message, &upcast);
+    weiri_buffer scratch = { 0 };
+    weiri_bytes payload;
+    weir_status status = weiri_type_payload(type, event, &scratch, &payload, err);
+    if (status == WEIR_OK)
+        status = weiri_type_unpack_event(type, payload, NULL, ret_type, ret_message, &upcast);
+    weiri_buffer_fini(&scratch);
     if (status != WEIR_OK)
         return weiri_error_set(
             err, status, status == WEIR_NO_MEMORY ? "no memory for a %s" : "these bytes are no %s", type->descriptor->name);

@@ -10,6 +10,7 @@
 #include <weir/domain.h>
 #include "base/bytes.h"
 #include "base/error.h"
+#include "message/record.h"
 
 typedef struct weiri_schema weiri_schema;
 
@@ -72,5 +73,10 @@ WEIR_MUST_USE weir_status weiri_type_set_key(const weiri_type *type, void *messa
  * by the author; *ret_upcast tells which to free with. */
 WEIR_MUST_USE weir_status weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAllocator *allocator,
     const weiri_type **ret_type, ProtobufCMessage **ret_message, bool *ret_upcast);
+
+/* The payload of an event of `type` as Protobuf: the record's own; or of what it says in JSON, in *scratch, where it was stored by a
+ * build that did not know the type (flag JSON). Errors: CORRUPT, naming the type. */
+WEIR_MUST_USE weir_status weiri_type_payload(
+    const weiri_type *type, const weiri_record *record, weiri_buffer *scratch, weiri_bytes *ret_payload, weir_error *err);
 
 #endif

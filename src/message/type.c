@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/json.h"
 #include "message/unpack.h"
 #include "message/schema.h"
 #include <inttypes.h>
@@ -152,5 +153,26 @@ weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAl
     *ret_type = type->newest;
     *ret_message = message;
     *ret_upcast = type->upcast != NULL;
+    return WEIR_OK;
+}
+
+weir_status
+weiri_type_payload(const weiri_type *type, const weiri_record *record, weiri_buffer *scratch, weiri_bytes *ret_payload, weir_error *err)
+{
+    ProtobufCMessage *message;
+
+    if ((record->flags & WEIRI_RECORD_JSON) == 0) {
+        *ret_payload = record->payload;
+        return WEIR_OK;
+    }
+    if (weiri_json_parse_message(type->descriptor, record->payload, &message, err) != WEIR_OK) {
+        weiri_error_prefix(err, "its value is no %s", type->descriptor->name);
+        return err->status = WEIR_CORRUPT;
+    }
+    weiri_buffer_clear(scratch);
+    const size_t size = protobuf_c_message_get_packed_size(message);
+    (void)protobuf_c_message_pack(message, weiri_buffer_extend(scratch, size));
+    protobuf_c_message_free_unpacked(message, NULL);
+    *ret_payload = weiri_buffer_bytes(scratch);
     return WEIR_OK;
 }

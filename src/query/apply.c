@@ -72,7 +72,12 @@ weiri_view_apply(weiri_view *view, const weiri_record *record, uint32_t partitio
     }
     weiri_arena_reset(&view->arena);
     ProtobufCAllocator allocator = weiri_arena_allocator(&view->arena);
-    weir_status status = weiri_type_unpack_event(type, record->payload, &allocator, &newest, &message, &upcast);
+    weiri_buffer scratch = { 0 };
+    weiri_bytes payload;
+    weir_status status = weiri_type_payload(type, record, &scratch, &payload, err);
+    if (status == WEIR_OK)
+        status = weiri_type_unpack_event(type, payload, &allocator, &newest, &message, &upcast);
+    weiri_buffer_fini(&scratch);
     if (status != WEIR_OK)
         return weiri_error_set(err, WEIR_INVALID, "these bytes are no %s", type->descriptor->name);
     weiri_bound_event event = { record, newest, message, partition, offset, 0, &view->arena };

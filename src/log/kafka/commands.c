@@ -34,9 +34,7 @@ halt(weiri_kafka_part *part, uint64_t at, rd_kafka_resp_err_t code)
         "%s, partition %u: command %" PRIu64 " is the next, and the topic ends below it or begins behind it (%s)",
         part->k->topics[WEIRI_TOPIC_COMMANDS], part->number, at, rd_kafka_err2str(code));
     stop_flowing(part);
-    weiri_lock_take(&part->calling);
-    part->k->lanes.claimed(part->k->lanes.user, part->number, err.status, &err);
-    weiri_lock_give(&part->calling);
+    weiri_kafka_call_claimed(part, err.status, &err);
 }
 
 static void

@@ -68,6 +68,7 @@ typedef struct weiri_kafka_part {
     /* the follower's */
     weiri_kafka_rule rule;
     rd_kafka_queue_t *queues[WEIRI_KAFKA_SIDES]; /* NULL: not reading */
+    bool checking[WEIRI_KAFKA_SIDES];            /* what comes first is the last record that the copy has */
     weiri_append append;
     _Atomic bool flying; /* the append is with the copy */
     _Atomic uint64_t lag, unread;
@@ -112,6 +113,7 @@ struct weiri_kafka {
 
     weiri_kafka_client follower;
     rd_kafka_topic_t *followed[WEIRI_KAFKA_SIDES];
+    rd_kafka_topic_t *counted; /* commands: only for how many partitions it has */
     weiri_thread follower_thread;
     weiri_signal follower_wake;
     weiri_kafka_format follower_format;
@@ -127,6 +129,7 @@ struct weiri_kafka {
     bool joined; /* guarded by lock: the lanes want partitions */
     _Atomic bool leaving;
     bool must_rejoin;                        /* guarded by lock */
+    weir_error changed;                      /* guarded by lock: the topics are no longer those of this log; status OK: they are */
     rd_kafka_queue_t *member_queue, *proofs; /* the member's: what came for the consumer, and answers to commits */
     bool proofs_flying;                      /* the member's: a commit is on its way */
     int64_t proofs_after_us;
@@ -152,6 +155,8 @@ void weiri_kafka_hand_back(weiri_kafka_part *part);
 /* writer.c */
 void weiri_kafka_append(weiri_log *log, weiri_append *append);
 void weiri_kafka_writer_run(void *part);
+/* Tells the lanes how a claim, or serving, has ended; `changed` overrules `status`. */
+void weiri_kafka_call_claimed(weiri_kafka_part *part, weir_status status, const weir_error *err);
 WEIR_MUST_USE bool weiri_kafka_interrupted(weiri_kafka_part *part); /* released, revoked or closing: give up what was begun */
 
 /* opening.c: steps OPEN 1 to 7. OK; CLOSED (not ours any more); CORRUPT, INVALID (HALT). */

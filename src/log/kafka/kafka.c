@@ -36,8 +36,15 @@ state(weiri_log *log, weir_error *err)
     char words[512];
 
     weir_status status = weiri_log_state(k->copy, err);
-    if (status != WEIR_OK || !atomic_load(&k->follower.down))
+    if (status != WEIR_OK)
         return status;
+    weiri_lock_take(&k->lock);
+    const weir_error changed = k->changed;
+    weiri_lock_give(&k->lock);
+    if (changed.status != WEIR_OK)
+        return weiri_error_set(err, WEIR_BUSY, "%s", changed.text);
+    if (!atomic_load(&k->follower.down))
+        return WEIR_OK;
     weiri_kafka_client_words(&k->follower, words, sizeof words);
     return weiri_error_set(err, WEIR_BUSY, "no broker of %s can be reached (%s); views go on, commands are taken again when one is back",
         k->config.brokers, words);
@@ -184,6 +191,8 @@ close_log(weiri_log *log)
         if (k->followed[s] != NULL)
             rd_kafka_topic_destroy(k->followed[s]);
     }
+    if (k->counted != NULL)
+        rd_kafka_topic_destroy(k->counted);
     weiri_kafka_client_close(&k->follower);
     if (k->commands_topic != NULL)
         rd_kafka_topic_destroy(k->commands_topic);

@@ -25,6 +25,8 @@ static void
 give(weiri_kafka *k, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
+        if ((uint32_t)list->elems[i].partition >= k->log.identity.partitions)
+            continue; /* added since: nobody serves it, and the follower will say so */
         weiri_kafka_part *part = &k->parts[list->elems[i].partition];
         weiri_lock_take(&k->lock);
         part->given = true;

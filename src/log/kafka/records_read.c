@@ -177,24 +177,12 @@ read_payload(weiri_kafka_format *format, const weiri_bytes *fields, weiri_record
     if (record->kind != WEIRI_RECORD_EVENT || !weiri_bytes_are(fields[CONTENT_TYPE], "application/json"))
         return WEIR_OK;
     const weiri_type *type = format->schema == NULL ? NULL : weiri_schema_find(format->schema, record->type);
-    ProtobufCMessage *message;
-
-    if (type == NULL) {
-        record->flags |= WEIRI_RECORD_JSON;
+    record->flags |= WEIRI_RECORD_JSON;
+    if (type == NULL)
         return WEIR_OK;
-    }
-    weir_status status = weiri_json_parse_message(type->descriptor, record->payload, &message, err);
-    if (status != WEIR_OK) {
-        weiri_error_prefix(err, "its value is no %s", type->descriptor->name);
-        err->status = WEIR_CORRUPT;
-        return WEIR_CORRUPT;
-    }
-    weiri_buffer_clear(&format->value);
-    const size_t size = protobuf_c_message_get_packed_size(message);
-    (void)protobuf_c_message_pack(message, weiri_buffer_extend(&format->value, size));
-    protobuf_c_message_free_unpacked(message, NULL);
-    record->payload = weiri_buffer_bytes(&format->value);
-    return WEIR_OK;
+    weir_status status = weiri_type_payload(type, record, &format->value, &record->payload, err);
+    record->flags &= (uint8_t)~WEIRI_RECORD_JSON;
+    return status;
 }
 
 static weir_status
