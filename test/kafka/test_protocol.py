@@ -13,7 +13,7 @@ import wire
 from kafkatest import VERSIONS, Cluster
 from proxy import AFTER, BEFORE, HOLD, Trap
 from protocoltest import QUICK, BrokerCase, World, weir
-from weirtest import MODULES, Client
+from weirtest import BUILD, MODULES, Client
 
 CUTS = 5  # each way
 STOPPED_S = 11  # longer than a transaction may last
@@ -187,14 +187,13 @@ class ForeignTransaction(BrokerCase):
     options = ("--set", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")
 
     def begin(self, world, key, id):
-        """A transaction of another program with one command in partition 0, left open; it is committed when its input ends."""
-        process = subprocess.Popen(["kcat", "-b", self.cluster.bootstrap, "-P", "-t", f"{world.app}.commands", "-p", "0", "-k", key, "-H", f"ce_id={id}",
-                                    "-H", "ce_type=shop.v1.ReceiveStock", "-X", f"transactional.id=foreign-{id}", "-X", "transaction.timeout.ms=8000",
-                                    "-X", "linger.ms=0"], stdin=subprocess.PIPE, text=True)
+        """A transaction of another program with one command in partition 0, left open: "commit" ends it well."""
+        process = subprocess.Popen([BUILD / "test/kafka/kafka_hang", self.cluster.bootstrap, f"{world.app}.commands", key, id, "shop.v1.ReceiveStock",
+                                    f'{{"sku":"{key}","quantity":"1"}}'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        process.stdin.write(f'{{"sku":"{key}","quantity":"1"}}\n')
-        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "open\n")
         return process
 
     def test_a_foreign_transaction_hangs_in_commands(self):
@@ -205,20 +204,17 @@ class ForeignTransaction(BrokerCase):
         for end, version in (("commits", 2), ("dies", 4)):
             with self.subTest(end=end):
                 foreign = self.begin(world, "mug", end)
-                self.wait(lambda: world.metric("front1", "weir_kafka_unread") > 0, "no metric shows it")
+                self.wait(lambda: world.metric("front1", "weir_kafka_held") > 0, "no metric shows it")
                 sent = subprocess.Popen(["curl", "-s", "-H", f'Idempotency-Key: "behind-{end}"', "-H", "Content-Type: application/json", "-d",
                                          '{"sku":"mug","quantity":"1"}', f"http://127.0.0.1:{world.programs['front1'].port}/commands/shop.v1.ReceiveStock"],
                                         stdout=subprocess.PIPE, text=True)
-                self.wait(lambda: world.metric("front1", "weir_kafka_unread") > 1, "the command behind it does not count")
-                print(f"12: while it hangs: weir_kafka_unread {world.metric('front1', 'weir_kafka_unread')}, waiting {world.metric('front1', 'weir_front_waiters')}")
-                if end == "commits":
-                    foreign.stdin.close()
-                else:
+                self.wait(lambda: world.metric("front1", "weir_kafka_held") > 1, "the command behind it does not count")
+                print(f"12: while it hangs: weir_kafka_held {world.metric('front1', 'weir_kafka_held')}, waiting {world.metric('front1', 'weir_front_waiters')}")
+                if end == "dies":
                     foreign.kill()
-                    foreign.stdin.close()
-                foreign.wait()
+                foreign.communicate("commit\n" if end == "commits" else "")
                 sent.communicate(timeout=60)
-                self.wait(lambda: world.metric("front1", "weir_kafka_unread") == 0, "the metric stays")
+                self.wait(lambda: world.metric("front1", "weir_kafka_held") == 0, "the metric stays")
                 status, body = world.once("front1", "mug", f"behind-{end}")
                 self.assertEqual((status, body["version"]), (200, version if end == "dies" else version + 1))
                 print(f"12: it {end}: the command behind it made version {body['version']}")

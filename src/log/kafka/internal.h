@@ -71,7 +71,7 @@ typedef struct weiri_kafka_part {
     bool checking[WEIRI_KAFKA_SIDES];            /* what comes first is the last record that the copy has */
     weiri_append append;
     _Atomic bool flying; /* the append is with the copy */
-    _Atomic uint64_t lag, unread;
+    _Atomic uint64_t lag, held;
     char reached[WEIRI_KAFKA_NONCE_SIZE]; /* the nonce of the fence record it stands at; "": none */
     weiri_buffer mark_bytes;
 
@@ -119,7 +119,7 @@ struct weiri_kafka {
     weiri_kafka_format follower_format;
     weiri_kafka_message follower_message;
 
-    weiri_kafka_client commands;
+    weiri_kafka_client commands, uncommitted; /* the other one only to see how far a topic goes beyond what is committed */
     rd_kafka_topic_t *commands_topic;
 
     weiri_kafka_client member;

@@ -84,7 +84,7 @@ metrics(weiri_log *log, weiri_log_metrics *ret_metrics)
     for (uint32_t p = 0; p < k->log.identity.partitions; p++) {
         ret_metrics->shared.served += k->parts[p].writing == WEIRI_KAFKA_SERVING;
         ret_metrics->shared.lag += atomic_load(&k->parts[p].lag);
-        ret_metrics->shared.unread += atomic_load(&k->parts[p].unread);
+        ret_metrics->shared.held += atomic_load(&k->parts[p].held);
         ret_metrics->shared.halted += k->parts[p].halted.status != WEIR_OK;
     }
     weiri_lock_give(&k->lock);
@@ -197,6 +197,7 @@ close_log(weiri_log *log)
     if (k->commands_topic != NULL)
         rd_kafka_topic_destroy(k->commands_topic);
     weiri_kafka_client_close(&k->commands);
+    weiri_kafka_client_close(&k->uncommitted);
     for (uint32_t p = 0; k->parts != NULL && p < k->log.identity.partitions; p++)
         free_part(&k->parts[p]);
     weiri_release(k->parts);
@@ -313,6 +314,8 @@ weiri_kafka_start(const weiri_kafka_config *config, const weiri_log_identity *id
         status = weiri_kafka_client_open(&k->follower, WEIRI_KAFKA_READER, &k->config, NULL, err);
     if (status == WEIR_OK)
         status = weiri_kafka_client_open(&k->commands, WEIRI_KAFKA_READER, &k->config, NULL, err);
+    if (status == WEIR_OK)
+        status = weiri_kafka_client_open(&k->uncommitted, WEIRI_KAFKA_LOOKER, &k->config, NULL, err);
     if (status == WEIR_OK)
         status = weiri_kafka_client_topic(&k->commands, k->config.app, WEIRI_TOPIC_COMMANDS, REACH_MS, &k->commands_topic, err);
     if (status == WEIR_OK)
