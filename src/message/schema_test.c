@@ -419,10 +419,34 @@ test_bytes_that_are_no_such_message_are_corrupt(void **state)
     }
 }
 
+/* A build that did not know the type has stored it as it came. */
+static void
+test_an_event_stored_as_json_has_the_same_payload(void **state)
+{
+    const uint8_t packed[] = { 0x08, 42, 0x10, 3 };
+    const weiri_type *ticked = type_of(*state, "testing.v1.Ticked");
+    weiri_record record = { .flags = WEIRI_RECORD_JSON, .payload = weiri_bytes_of("{\"tallyId\":\"42\",\"times\":\"3\"}") };
+    weiri_buffer scratch = { 0 };
+    weiri_bytes payload = { 0 };
+    weir_error err = { 0 };
+
+    assert_int_equal(weiri_type_payload(ticked, &record, &scratch, &payload, &err), WEIR_OK);
+    assert_int_equal(payload.size, sizeof packed);
+    assert_memory_equal(payload.data, packed, sizeof packed);
+    record.payload = weiri_bytes_of("{\"tallyId\":\"many\"}");
+    assert_int_equal(weiri_type_payload(ticked, &record, &scratch, &payload, &err), WEIR_CORRUPT);
+    assert_non_null(strstr(err.text, "its value is no testing.v1.Ticked"));
+    record.flags = 0;
+    assert_int_equal(weiri_type_payload(ticked, &record, &scratch, &payload, &err), WEIR_OK);
+    assert_ptr_equal(payload.data, record.payload.data);
+    weiri_buffer_fini(&scratch);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_event_stored_as_json_has_the_same_payload),
         cmocka_unit_test(test_unknown_names_are_told_with_the_nearest),
         cmocka_unit_test(test_a_name_of_another_kind_is_told_as_such),
         cmocka_unit_test(test_an_ambiguous_short_name_is_refused),

@@ -32,13 +32,16 @@ apps = itertools.count(1)
 class World(chaos.World):
     """Processes of one app, by name. `views1` is the one whose views the judge looks at."""
 
-    def __init__(self, case, partitions=2, module=SHOP):
+    def __init__(self, case, partitions=2, module=SHOP, topics=()):
+        """`topics`: those that are there before, by the last part of their names, with their settings."""
         self.case, self.module, self.cluster, self.app = case, module, case.cluster, f"app{next(apps)}"
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="weir-"))
         case.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
         self.programs, self.threads, self.acknowledged, self.counts = {}, [], {}, collections.Counter()
         self.over, self.lock = threading.Event(), threading.Lock()
         case.addCleanup(self.over.set)
+        for name, settings in dict(topics).items():
+            self.cluster("topic", f"{self.app}.{name}", partitions, *(word for setting in settings for word in ("--set", setting)))
         weir("topics", "apply", *self.on_kafka(), "--partitions", partitions, check=0)
 
     def on_kafka(self, brokers=None):

@@ -3,6 +3,7 @@
 """The faults that a simple design does not survive, one at a time on a real broker, each at the worst moment: a lane that is stopped
 within a commit, the network cut around one, partitions added, an old log put back, a foreign transaction that hangs, an older build."""
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from protocoltest import QUICK, BrokerCase, World, weir
 from weirtest import BUILD, MODULES, Client
 
 CUTS = 5  # each way
-STOPPED_S = 11  # longer than a transaction may last
+STOPPED_S = LONG_S = 12  # longer than a transaction may last
 
 
 class StoppedLane(BrokerCase):
@@ -57,6 +58,8 @@ class StoppedLane(BrokerCase):
 
 
 class CutNetwork(BrokerCase):
+    options = ("--set", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")
+
     def test_the_network_is_cut_around_the_end_of_a_transaction(self):
         """BEFORE: the commit never comes to the broker. AFTER: it was done, and its answer is lost."""
         random.seed(4)
@@ -67,19 +70,19 @@ class CutNetwork(BrokerCase):
         self.wait(lambda: world.serves("lane1") == [0], "the lane does not serve")
         world.clients(2)
         world.await_progress()
-        for kind in [BEFORE, AFTER] * CUTS:
+        for kind, seconds in [(BEFORE, 1), (AFTER, 1)] * CUTS + [(BEFORE, LONG_S)]:
             trap = self.proxy.set(Trap("lane1", kind))
             self.assertTrue(trap.sprung.wait(60))
-            time.sleep(random.uniform(0, 1))
+            time.sleep(seconds if seconds == LONG_S else random.uniform(0, seconds))
             self.proxy.let_back("lane1")
             world.await_progress()
             self.assertEqual(trap.error, {BEFORE: None, AFTER: 0}[kind])
         opened = world.metric("lane1", "weir_kafka_fences_total")
         acknowledged = world.finish()
         outcomes = sum(1 for _ in world.topic("outcomes"))
-        print(f"4: {CUTS} commits cut off before the broker had them, {CUTS} before their answer; the lane opened {opened} times; "
+        print(f"4: {CUTS} commits cut off before the broker had them and one for {LONG_S} s, {CUTS} before their answer; the lane opened {opened} times; "
               f"{acknowledged} ids acknowledged, {outcomes} commands with one outcome each")
-        self.assertGreaterEqual(opened, 2 * CUTS)
+        self.assertGreaterEqual(opened, 2)  # after a short cut librdkafka asks for the same commit again
 
 
 class AddedPartition(BrokerCase):
@@ -126,8 +129,8 @@ class OldLog(BrokerCase):
             status, body = self.world.once("node", "mug", f"o{self.sent}")
             self.assertEqual((status, body.get("version")), (200, self.sent))
 
-    def run_and_send(self, n):
-        server = self.world.start("node")
+    def run_and_send(self, n, directory="node"):
+        server = self.world.start("node", directory=directory)
         self.world.wait_ready("node")
         self.send(n)
         self.wait(lambda: self.on_hand() == self.sent, "the view does not follow")
@@ -147,29 +150,25 @@ class OldLog(BrokerCase):
         self.cluster("start")
 
     def test_topics_of_an_older_day_under_a_newer_directory(self):
+        """As they were put back; and when they have grown again beyond where the directory stands."""
         self.run_and_send(5)
         self.broker_data(away=True)
-        for more in (1, 20):
-            with self.subTest(more=more):
+        self.run_and_send(5)
+        for grown in (0, 20):
+            with self.subTest(grown=grown):
+                self.broker_data(away=False)
                 self.sent = 5
-                self.run_and_send(more)
-                newer = self.world.home / f"newer-{more}"
-                shutil.copytree(self.world.home / "node", newer)
-                self.broker_data(away=False)
+                if grown > 0:
+                    self.run_and_send(grown, directory="other")
                 server = self.world.start("node")
-                self.wait(lambda: "was made anew" in self.world.ready("node")[1] or "older" in self.world.ready("node")[1],
-                          lambda: f"it doesn't say it: {self.world.ready('node')}")
-                print(f"10: the topics lack {more} commands that the directory has: {self.world.ready('node')[1]}")
-                self.assertEqual(self.on_hand(), 5 + more)
-                status, body = self.world.once("node", "mug", "refused") or (None, None)
-                self.assertIn(status, (503, 504), body)
+                self.wait(lambda: "older day" in self.world.ready("node")[1], lambda: f"it doesn't say it: {self.world.ready('node')}")
+                print(f"10: topics of 5 commands, grown by {grown}, under a directory of 10: {self.world.ready('node')[1]}")
+                self.assertEqual(self.on_hand(), 10)  # queries go on
                 server.stop()
-                self.assertEqual([int(headers["ce_sequence"]) for *_, headers, _ in self.world.topic("events")], [1, 2, 3, 4, 5])
-                shutil.rmtree(self.world.home / "node")
-                self.broker_data(away=False)
-        self.sent = 5
+                self.assertEqual([int(headers["ce_sequence"]) for *_, headers, _ in self.world.topic("events")], list(range(1, 6 + grown)))
+        shutil.rmtree(self.world.home / "node")
         self.run_and_send(3)
-        print("10: without the directory it begins anew from the topics: version 5, and goes on to", self.sent)
+        print("10: without the directory it begins anew from the topics, and goes on to version", self.sent)
 
     def test_an_older_copy_under_newer_views(self):
         self.run_and_send(5)
@@ -266,7 +265,7 @@ class TwoBuilds(BrokerCase):
                 self.assertEqual((status, body["state"]["total"]), (200, "5"))
                 history = world.get("node", "/aggregates/counter/a/events")[2]
                 print(f"13: the newer build on '{directory}' again: version 3, total {body['state']['total']}")
-                self.assertIn("testing.v1.WasReset", str(history))
+                self.assertIn("{'was': '5'}", re.sub("'counterId': '[a-z]*', ", "", str(history)))  # what the older build kept as JSON
                 world.programs["node"].stop()
 
 

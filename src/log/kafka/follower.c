@@ -96,9 +96,9 @@ read_error(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, 
             "unclean election, or has lost its beginning to retention; if it is the right one, remove the local copy in %s: it is fetched "
             "again",
             topic, part->number, part->rule.arrived.next[side], rd_kafka_err2str(message->err), part->k->config.dir);
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        weiri_kafka_refused(part->k, WEIRI_KAFKA_NO_FOLLOWER, topic, rd_kafka_err2str(message->err));
+        return WEIR_OK;
     default: /* brokers come and go, rights are given back: librdkafka tries again */
         return WEIR_OK;
     }
@@ -145,6 +145,8 @@ arrive(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, weir
 
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return read_error(part, side, message, err);
+    if (k->refused[WEIRI_KAFKA_NO_FOLLOWER][0] != '\0') /* this thread alone writes it */
+        weiri_kafka_refused(k, WEIRI_KAFKA_NO_FOLLOWER, NULL, NULL);
     if (part->checking[side])
         return check_last(part, side, message, err);
     weiri_kafka_message_of(message, &k->follower_message);

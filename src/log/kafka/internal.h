@@ -24,6 +24,12 @@ typedef enum weiri_kafka_order { /* of the writer to the follower */
     WEIRI_KAFKA_HOLD,         /* the writer holds it */
 } weiri_kafka_order;
 
+typedef enum weiri_kafka_refusal { /* what a missing right keeps us from, for people */
+    WEIRI_KAFKA_NO_MEMBER,
+    WEIRI_KAFKA_NO_FOLLOWER,
+    WEIRI_KAFKA_REFUSALS,
+} weiri_kafka_refusal;
+
 typedef enum weiri_kafka_writing {
     WEIRI_KAFKA_NOT_WRITING,
     WEIRI_KAFKA_CLAIMING,
@@ -129,6 +135,7 @@ struct weiri_kafka {
     bool joined; /* guarded by lock: the lanes want partitions */
     _Atomic bool leaving;
     bool must_rejoin;                        /* guarded by lock */
+    char refused[WEIRI_KAFKA_REFUSALS][256]; /* guarded by lock; "": it isn't */
     weir_error changed;                      /* guarded by lock: the topics are no longer those of this log; status OK: they are */
     rd_kafka_queue_t *member_queue, *proofs; /* the member's: what came for the consumer, and answers to commits */
     bool proofs_flying;                      /* the member's: a commit is on its way */
@@ -207,6 +214,9 @@ WEIR_MUST_USE weir_status weiri_kafka_copy_note(
 /* topics.c: INVALID: all that is wrong, in err. */
 WEIR_MUST_USE weir_status weiri_kafka_check(
     const weiri_kafka_config *config, weiri_kafka_client *client, uint32_t *ret_partitions, weir_error *err);
+
+/* kafka.c: a right is missing, or (words NULL) there. */
+void weiri_kafka_refused(weiri_kafka *k, weiri_kafka_refusal what, const char *topic, const char *words);
 
 /* kafka.c: reaches the brokers and checks options and topics, config->partitions too. Errors: as weiri_kafka_open. */
 WEIR_MUST_USE weir_status weiri_kafka_check_all(const weiri_kafka_config *config, uint32_t *ret_partitions, weir_error *err);

@@ -29,6 +29,19 @@ refresh(weiri_log *log, weir_error *err)
     return weiri_log_refresh(((weiri_kafka *)log)->copy, err);
 }
 
+void
+weiri_kafka_refused(weiri_kafka *k, weiri_kafka_refusal what, const char *topic, const char *words)
+{
+    char *to = k->refused[what];
+
+    weiri_lock_take(&k->lock);
+    if (words == NULL)
+        to[0] = '\0';
+    else
+        (void)snprintf(to, sizeof k->refused[what], "%s: %s; the rights that weir needs: weir acl print", topic, words);
+    weiri_lock_give(&k->lock);
+}
+
 static weir_status
 state(weiri_log *log, weir_error *err)
 {
@@ -39,10 +52,15 @@ state(weiri_log *log, weir_error *err)
     if (status != WEIR_OK)
         return status;
     weiri_lock_take(&k->lock);
-    const weir_error changed = k->changed;
+    if (k->changed.status != WEIR_OK)
+        status = weiri_error_set(err, WEIR_BUSY, "%s", k->changed.text);
+    for (int i = 0; i < WEIRI_KAFKA_REFUSALS && status == WEIR_OK; i++) {
+        if (k->refused[i][0] != '\0')
+            status = weiri_error_set(err, WEIR_BUSY, "%s", k->refused[i]);
+    }
     weiri_lock_give(&k->lock);
-    if (changed.status != WEIR_OK)
-        return weiri_error_set(err, WEIR_BUSY, "%s", changed.text);
+    if (status != WEIR_OK)
+        return status;
     if (!atomic_load(&k->follower.down))
         return WEIR_OK;
     weiri_kafka_client_words(&k->follower, words, sizeof words);
