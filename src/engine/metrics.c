@@ -107,6 +107,11 @@ write_shared(weiri_service *service, weiri_buffer *to)
     single(to, "weir_kafka_foreign_total", "counter", "Records in events and outcomes that no lane wrote.", (int64_t)m.shared.foreign);
     single(to, "weir_kafka_sending", "gauge", "Commands on their way to Kafka.", (int64_t)m.shared.sending);
     single(to, "weir_kafka_lag", "gauge", "Records not yet in the local copy, as far as is known.", (int64_t)m.shared.lag);
+    single(to, "weir_kafka_held", "gauge",
+        "Offsets of commands that nobody reads since somebody's transaction before them is open; looked at each second at rest.",
+        (int64_t)m.shared.held);
+    single(to, "weir_kafka_halted", "gauge", "Partitions of which the topics can't be followed; /health/ready says why.",
+        (int64_t)m.shared.halted);
     single(to, "weir_elsewhere_bytes", "gauge", "Memory of the index of aggregates that other processes serve.",
         (int64_t)weiri_elsewhere_bytes(service->elsewhere));
 }

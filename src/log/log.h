@@ -120,7 +120,7 @@ typedef struct weiri_shared_metrics {
     uint64_t foreign;                 /* records in events and outcomes that no lane wrote */
     uint64_t sending;                 /* commands on their way */
     uint64_t lag;                     /* offsets of events and outcomes that are not in the copy yet, as far as is known */
-    uint64_t unread;         /* offsets of commands that served lanes have not been handed yet; stays when a foreign transaction hangs */
+    uint64_t held;           /* offsets of commands of served partitions that nobody reads, since a transaction before them is open */
     uint32_t served, halted; /* partitions */
 } weiri_shared_metrics;
 

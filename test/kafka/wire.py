@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The little of Kafka's protocol that the test broker needs itself: who is there, make a topic, give a right.
+"""The little of Kafka's protocol that the test broker needs itself: who is there, make a topic or add partitions to it, give a right.
 
 One request a connection, in the oldest version of each that brokers of 3.9 and 4.x both know (big-endian, strings with a 16-bit
 length, lists with a 32-bit one). Whatever goes wrong is an OSError."""
 import socket
 import struct
 
-METADATA, CREATE_TOPICS, CREATE_ACLS = (3, 1), (19, 2), (30, 1)
+METADATA, CREATE_TOPICS, CREATE_ACLS, CREATE_PARTITIONS = (3, 1), (19, 2), (30, 1), (37, 0)
 RESOURCES = {"topic": 2, "group": 3, "cluster": 4, "transactional-id": 5}
 OPERATIONS = {"all": 2, "read": 3, "write": 4, "create": 5, "delete": 6, "alter": 7, "describe": 8, "cluster-action": 9,
               "describe-configs": 10, "alter-configs": 11, "idempotent-write": 12}
@@ -85,6 +85,14 @@ def create_topic(address, name, partitions=1, replication=-1, settings=()):
     settings = [text(key) + text(value) for key, value in dict(settings).items()]
     topic = text(name) + struct.pack(">ih", partitions, replication) + listing([]) + listing(settings)
     reply = ask(address, CREATE_TOPICS, listing([topic]) + struct.pack(">ib", 10000, 0), timeout=15)
+    reply.take("i"), reply.take("i"), reply.text()
+    refused(reply.take("h"), reply.text())
+
+
+def add_partitions(address, name, count):
+    """The topic has `count` partitions from now on: more than before."""
+    topic = text(name) + struct.pack(">ii", count, -1)
+    reply = ask(address, CREATE_PARTITIONS, listing([topic]) + struct.pack(">ib", 10000, 0), timeout=15)
     reply.take("i"), reply.take("i"), reply.text()
     refused(reply.take("h"), reply.text())
 

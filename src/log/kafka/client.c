@@ -18,6 +18,7 @@ static const setting of_reader[] = { { "isolation.level", "read_committed" }, { 
     { "enable.auto.offset.store", "false" }, { "auto.offset.reset", "error" }, { "enable.partition.eof", "false" },
     { "fetch.wait.max.ms", "20" }, { "fetch.error.backoff.ms", "50" }, { "queued.max.messages.kbytes", "16384" }, { "check.crcs", "true" },
     { NULL, NULL } };
+static const setting of_looker[] = { { "isolation.level", "read_uncommitted" }, { "enable.auto.commit", "false" }, { NULL, NULL } };
 static const setting of_member[] = { { "isolation.level", "read_committed" }, { "enable.auto.commit", "false" },
     { "enable.auto.offset.store", "false" }, { "auto.offset.reset", "error" }, { "partition.assignment.strategy", "range" },
     { "session.timeout.ms", "10000" }, { "heartbeat.interval.ms", "1000" }, { NULL, NULL } };
@@ -133,6 +134,7 @@ configure(
     rd_kafka_conf_t *conf, weiri_kafka_use use, const weiri_kafka_config *config, const weiri_kafka_callbacks *callbacks, weir_error *err)
 {
     static const setting *const of_use[] = { [WEIRI_KAFKA_READER] = of_reader,
+        [WEIRI_KAFKA_LOOKER] = of_looker,
         [WEIRI_KAFKA_MEMBER] = of_member,
         [WEIRI_KAFKA_WRITER] = of_writer,
         [WEIRI_KAFKA_SENDER] = of_sender,
@@ -161,7 +163,7 @@ weiri_kafka_client_open(weiri_kafka_client *client, weiri_kafka_use use, const w
 {
     static const weiri_kafka_callbacks none = { 0 };
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    const bool consumer = use == WEIRI_KAFKA_READER || use == WEIRI_KAFKA_MEMBER;
+    const bool consumer = use == WEIRI_KAFKA_READER || use == WEIRI_KAFKA_MEMBER || use == WEIRI_KAFKA_LOOKER;
     char words[WORDS];
 
     if (callbacks == NULL)

@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "log/kafka/internal.h"
 
-enum { TAKE_MOST = 500, ASK_MS = 5000 };
+enum { TAKE_MOST = 500, ASK_MS = 5000, LOOK_MS = 500, LOOK_EVERY_US = 1000000 };
 
 static bool
 may_flow(weiri_kafka_part *part)
@@ -34,9 +34,7 @@ halt(weiri_kafka_part *part, uint64_t at, rd_kafka_resp_err_t code)
         "%s, partition %u: command %" PRIu64 " is the next, and the topic ends below it or begins behind it (%s)",
         part->k->topics[WEIRI_TOPIC_COMMANDS], part->number, at, rd_kafka_err2str(code));
     stop_flowing(part);
-    weiri_lock_take(&part->calling);
-    part->k->lanes.claimed(part->k->lanes.user, part->number, err.status, &err);
-    weiri_lock_give(&part->calling);
+    weiri_kafka_call_claimed(part, err.status, &err);
 }
 
 static void
@@ -57,10 +55,27 @@ deliver(weiri_kafka_part *part, const rd_kafka_message_t *message, uint64_t *nex
     } /* other errors: librdkafka tries again */
 }
 
+/* How much stands behind a transaction that is open, somebody's own: only the ends tell, since committed readers see nothing of it. */
+static void
+look_for_held(weiri_kafka_part *part)
+{
+    weiri_kafka *k = part->k;
+    const char *topic = k->topics[WEIRI_TOPIC_COMMANDS];
+    int64_t low, committed, end;
+
+    /* The committed end last: what is committed meanwhile must not look held. */
+    if (rd_kafka_query_watermark_offsets(k->uncommitted.rk, topic, (int32_t)part->number, &low, &end, LOOK_MS) != 0 ||
+        rd_kafka_query_watermark_offsets(k->commands.rk, topic, (int32_t)part->number, &low, &committed, LOOK_MS) != 0)
+        return; /* the broker is away: as before */
+    atomic_store(&part->held, end > committed ? (uint64_t)(end - committed) : 0);
+}
+
 static void
 flow(weiri_kafka_part *part, rd_kafka_queue_t *queue, uint64_t next)
 {
+    const weiri_world *world = part->k->world;
     rd_kafka_message_t *messages[TAKE_MOST];
+    int64_t look_at_us = world->monotonic_us(world) + LOOK_EVERY_US;
 
     while (may_flow(part)) {
         /* A batch waits for all of itself: so one is waited for, and what is there already comes with it. */
@@ -74,9 +89,12 @@ flow(weiri_kafka_part *part, rd_kafka_queue_t *queue, uint64_t next)
                 deliver(part, messages[i], &next);
             rd_kafka_message_destroy(messages[i]);
         }
-        atomic_store(&part->unread, weiri_kafka_lag(&part->k->commands, part->k->topics[WEIRI_TOPIC_COMMANDS], part->number, next));
+        if (n <= 0 && world->monotonic_us(world) >= look_at_us) {
+            look_for_held(part);
+            look_at_us = world->monotonic_us(world) + LOOK_EVERY_US;
+        }
     }
-    atomic_store(&part->unread, 0);
+    atomic_store(&part->held, 0);
 }
 
 void

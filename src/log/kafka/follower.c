@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "log/kafka/internal.h"
 
-enum { TAKE_MOST = 1000, WAITING_MOST = 16 << 20, LOOK_US = 1000000, PROBE_MS = 200 };
+enum { TAKE_MOST = 1000, WAITING_MOST = 16 << 20, LOOK_US = 1000000, COUNT_EVERY = 3 /* looks */, PROBE_MS = 200 };
 
 static void
 wake(rd_kafka_t *rk, void *opaque)
@@ -51,7 +51,9 @@ read_on(weiri_kafka_part *part)
     for (int s = 0; s < WEIRI_KAFKA_SIDES; s++) {
         part->queues[s] = rd_kafka_queue_new(k->follower.rk);
         rd_kafka_queue_cb_event_enable(part->queues[s], wake, k);
-        int rc = rd_kafka_consume_start_queue(k->followed[s], (int32_t)part->number, (int64_t)part->rule.joined.next[s], part->queues[s]);
+        const uint64_t next = part->rule.joined.next[s];
+        part->checking[s] = next > 0;
+        int rc = rd_kafka_consume_start_queue(k->followed[s], (int32_t)part->number, (int64_t)(next > 0 ? next - 1 : 0), part->queues[s]);
         weiri_assert(rc == 0); /* it isn't being read, and the offset is one */
     }
 }
@@ -90,15 +92,47 @@ read_error(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, 
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
         return weiri_error_set(err, WEIR_CORRUPT,
             "%s, partition %u, offset %" PRIu64
-            ": the topic doesn't reach so far or begins behind it (%s). It was made anew, was cut off by an "
-            "unclean election, or has lost its beginning to retention",
-            topic, part->number, part->rule.arrived.next[side], rd_kafka_err2str(message->err));
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+            ": the topic doesn't reach so far or begins behind it (%s). It was made anew, is that of an older day, was cut off by an "
+            "unclean election, or has lost its beginning to retention; if it is the right one, remove the local copy in %s: it is fetched "
+            "again",
+            topic, part->number, part->rule.arrived.next[side], rd_kafka_err2str(message->err), part->k->config.dir);
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        weiri_kafka_refused(part->k, WEIRI_KAFKA_NO_FOLLOWER, topic, rd_kafka_err2str(message->err));
+        return WEIR_OK;
     default: /* brokers come and go, rights are given back: librdkafka tries again */
         return WEIR_OK;
     }
+}
+
+/* The last record that the copy has must still be where it was: else these are the topics of another day, even if they go further. */
+static weir_status
+check_last(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, weir_error *err)
+{
+    weiri_kafka *k = part->k;
+    const weiri_kafka_mark *mark = &part->rule.joined;
+    weiri_kafka_entry entry = { 0 };
+    weir_error why;
+
+    part->checking[side] = false;
+    weiri_kafka_message_of(message, &k->follower_message);
+    weir_status status = weiri_kafka_read(&k->follower_format, weiri_kafka_topic_of(side), &k->follower_message, &entry, &why);
+    const weiri_record *record = &entry.record;
+    bool same = status == WEIR_OK && entry.offset + 1 == mark->next[side];
+    if (same && entry.fence)
+        same = mark->incarnation[side] == entry.offset;
+    else if (same && side == WEIRI_KAFKA_EVENTS)
+        same = record->source == mark->last_source && record->index == mark->last_index;
+    else if (same)
+        same = record->source == mark->last_outcome;
+    if (same && !entry.fence)
+        same = entry.incarnation == mark->incarnation[side];
+    if (same)
+        return WEIR_OK;
+    return weiri_error_set(err, WEIR_CORRUPT,
+        "%s, partition %u, offset %" PRIu64
+        ": this is not the record that the local copy has from there. The topic is that of an older day or was made anew; if it is the "
+        "right one, remove the local copy in %s: it is fetched again",
+        k->topics[weiri_kafka_topic_of(side)], part->number, mark->next[side] - 1, k->config.dir);
 }
 
 static weir_status
@@ -111,6 +145,10 @@ arrive(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, weir
 
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return read_error(part, side, message, err);
+    if (k->refused[WEIRI_KAFKA_NO_FOLLOWER][0] != '\0') /* this thread alone writes it */
+        weiri_kafka_refused(k, WEIRI_KAFKA_NO_FOLLOWER, NULL, NULL);
+    if (part->checking[side])
+        return check_last(part, side, message, err);
     weiri_kafka_message_of(message, &k->follower_message);
     weir_status status = weiri_kafka_read(&k->follower_format, weiri_kafka_topic_of(side), &k->follower_message, &entry, err);
     if (status == WEIR_CORRUPT)
@@ -256,9 +294,50 @@ weiri_kafka_lag(weiri_kafka_client *client, const char *topic, uint32_t partitio
     return (uint64_t)high > next ? (uint64_t)high - next : 0;
 }
 
-/* Once a second: how far behind we are, and whether brokers that went away are back, of which librdkafka doesn't tell. */
+/* All lanes halt, and nothing is sent any more: whoever goes by the new number would look for a key elsewhere. */
 static void
-look_around(weiri_kafka *k)
+halt_all(weiri_kafka *k, const char *topic, uint32_t partitions)
+{
+    weir_error err;
+
+    (void)weiri_error_set(&err, WEIR_INVALID,
+        "%s has %u partitions now, and the log was made with %u: keys would go elsewhere. All lanes have halted, nothing is lost. "
+        "Partitions "
+        "can't be taken away: make topics with more under another app, and bring the log there",
+        topic, partitions, k->log.identity.partitions);
+    weiri_lock_take(&k->lock);
+    k->changed = err;
+    weiri_lock_give(&k->lock);
+    for (uint32_t p = 0; p < k->log.identity.partitions; p++) {
+        weiri_kafka_part *part = &k->parts[p];
+        weiri_lock_take(&k->lock);
+        const bool serving = part->writing == WEIRI_KAFKA_SERVING;
+        part->serve = false;
+        weiri_lock_give(&k->lock);
+        if (serving) /* else whoever claims it hears of it at the end of that */
+            weiri_kafka_call_claimed(part, err.status, &err);
+    }
+}
+
+/* Have partitions been added since the start? */
+static void
+count_partitions(weiri_kafka *k, const struct rd_kafka_metadata *metadata)
+{
+    if (k->changed.status != WEIR_OK) /* this thread alone sets it */
+        return;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *topic = &metadata->topics[i];
+        if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR || topic->partition_cnt <= (int)k->log.identity.partitions)
+            continue;
+        halt_all(k, topic->topic, (uint32_t)topic->partition_cnt);
+        return;
+    }
+}
+
+/* Once a second: how far behind we are; now and then whether partitions were added, and whether brokers that went away are back, of
+ * which librdkafka doesn't tell. */
+static void
+look_around(weiri_kafka *k, unsigned look)
 {
     const struct rd_kafka_metadata *metadata;
 
@@ -269,8 +348,9 @@ look_around(weiri_kafka *k)
             lag += weiri_kafka_lag(&k->follower, k->topics[weiri_kafka_topic_of(s)], p, part->rule.joined.next[s]);
         atomic_store(&part->lag, lag);
     }
-    if (atomic_load(&k->follower.down) &&
-        rd_kafka_metadata(k->follower.rk, 0, k->followed[0], &metadata, PROBE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if ((atomic_load(&k->follower.down) || look % COUNT_EVERY == 0) &&
+        rd_kafka_metadata(k->follower.rk, 0, NULL, &metadata, PROBE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        count_partitions(k, metadata);
         rd_kafka_metadata_destroy(metadata);
         atomic_store(&k->follower.down, false);
     }
@@ -281,13 +361,14 @@ run(void *kafka)
 {
     weiri_kafka *k = kafka;
     int64_t look_at_us = 0;
+    unsigned looks = 0;
 
     while (!atomic_load(&k->stopping)) {
         const uint64_t seen = weiri_signal_count(&k->follower_wake);
         bool any = false;
         (void)rd_kafka_poll(k->follower.rk, 0);
         if (k->world->monotonic_us(k->world) >= look_at_us) {
-            look_around(k);
+            look_around(k, looks++);
             look_at_us = k->world->monotonic_us(k->world) + LOOK_US;
         }
         for (uint32_t p = 0; p < k->log.identity.partitions; p++)
@@ -342,6 +423,8 @@ weiri_kafka_follower_start(weiri_kafka *k, weir_error *err)
     k->follower_format = (weiri_kafka_format){ .source = k->source, .schema = k->config.schema };
     for (int s = 0; s < WEIRI_KAFKA_SIDES && status == WEIR_OK; s++)
         status = weiri_kafka_client_topic(&k->follower, k->config.app, weiri_kafka_topic_of(s), 10000, &k->followed[s], err);
+    if (status == WEIR_OK)
+        status = weiri_kafka_client_topic(&k->follower, k->config.app, WEIRI_TOPIC_COMMANDS, 10000, &k->counted, err);
     for (uint32_t p = 0; p < k->log.identity.partitions && status == WEIR_OK; p++) {
         weiri_kafka_part *part = &k->parts[p];
         part->append.partition = p;

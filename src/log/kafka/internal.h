@@ -24,6 +24,12 @@ typedef enum weiri_kafka_order { /* of the writer to the follower */
     WEIRI_KAFKA_HOLD,         /* the writer holds it */
 } weiri_kafka_order;
 
+typedef enum weiri_kafka_refusal { /* what a missing right keeps us from, for people */
+    WEIRI_KAFKA_NO_MEMBER,
+    WEIRI_KAFKA_NO_FOLLOWER,
+    WEIRI_KAFKA_REFUSALS,
+} weiri_kafka_refusal;
+
 typedef enum weiri_kafka_writing {
     WEIRI_KAFKA_NOT_WRITING,
     WEIRI_KAFKA_CLAIMING,
@@ -68,9 +74,10 @@ typedef struct weiri_kafka_part {
     /* the follower's */
     weiri_kafka_rule rule;
     rd_kafka_queue_t *queues[WEIRI_KAFKA_SIDES]; /* NULL: not reading */
+    bool checking[WEIRI_KAFKA_SIDES];            /* what comes first is the last record that the copy has */
     weiri_append append;
     _Atomic bool flying; /* the append is with the copy */
-    _Atomic uint64_t lag, unread;
+    _Atomic uint64_t lag, held;
     char reached[WEIRI_KAFKA_NONCE_SIZE]; /* the nonce of the fence record it stands at; "": none */
     weiri_buffer mark_bytes;
 
@@ -112,12 +119,13 @@ struct weiri_kafka {
 
     weiri_kafka_client follower;
     rd_kafka_topic_t *followed[WEIRI_KAFKA_SIDES];
+    rd_kafka_topic_t *counted; /* commands: only for how many partitions it has */
     weiri_thread follower_thread;
     weiri_signal follower_wake;
     weiri_kafka_format follower_format;
     weiri_kafka_message follower_message;
 
-    weiri_kafka_client commands;
+    weiri_kafka_client commands, uncommitted; /* the other one only to see how far a topic goes beyond what is committed */
     rd_kafka_topic_t *commands_topic;
 
     weiri_kafka_client member;
@@ -127,6 +135,8 @@ struct weiri_kafka {
     bool joined; /* guarded by lock: the lanes want partitions */
     _Atomic bool leaving;
     bool must_rejoin;                        /* guarded by lock */
+    char refused[WEIRI_KAFKA_REFUSALS][256]; /* guarded by lock; "": it isn't */
+    weir_error changed;                      /* guarded by lock: the topics are no longer those of this log; status OK: they are */
     rd_kafka_queue_t *member_queue, *proofs; /* the member's: what came for the consumer, and answers to commits */
     bool proofs_flying;                      /* the member's: a commit is on its way */
     int64_t proofs_after_us;
@@ -152,6 +162,8 @@ void weiri_kafka_hand_back(weiri_kafka_part *part);
 /* writer.c */
 void weiri_kafka_append(weiri_log *log, weiri_append *append);
 void weiri_kafka_writer_run(void *part);
+/* Tells the lanes how a claim, or serving, has ended; `changed` overrules `status`. */
+void weiri_kafka_call_claimed(weiri_kafka_part *part, weir_status status, const weir_error *err);
 WEIR_MUST_USE bool weiri_kafka_interrupted(weiri_kafka_part *part); /* released, revoked or closing: give up what was begun */
 
 /* opening.c: steps OPEN 1 to 7. OK; CLOSED (not ours any more); CORRUPT, INVALID (HALT). */
@@ -202,6 +214,9 @@ WEIR_MUST_USE weir_status weiri_kafka_copy_note(
 /* topics.c: INVALID: all that is wrong, in err. */
 WEIR_MUST_USE weir_status weiri_kafka_check(
     const weiri_kafka_config *config, weiri_kafka_client *client, uint32_t *ret_partitions, weir_error *err);
+
+/* kafka.c: a right is missing, or (words NULL) there. */
+void weiri_kafka_refused(weiri_kafka *k, weiri_kafka_refusal what, const char *topic, const char *words);
 
 /* kafka.c: reaches the brokers and checks options and topics, config->partitions too. Errors: as weiri_kafka_open. */
 WEIR_MUST_USE weir_status weiri_kafka_check_all(const weiri_kafka_config *config, uint32_t *ret_partitions, weir_error *err);

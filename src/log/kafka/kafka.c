@@ -29,6 +29,19 @@ refresh(weiri_log *log, weir_error *err)
     return weiri_log_refresh(((weiri_kafka *)log)->copy, err);
 }
 
+void
+weiri_kafka_refused(weiri_kafka *k, weiri_kafka_refusal what, const char *topic, const char *words)
+{
+    char *to = k->refused[what];
+
+    weiri_lock_take(&k->lock);
+    if (words == NULL)
+        to[0] = '\0';
+    else
+        (void)snprintf(to, sizeof k->refused[what], "%s: %s; the rights that weir needs: weir acl print", topic, words);
+    weiri_lock_give(&k->lock);
+}
+
 static weir_status
 state(weiri_log *log, weir_error *err)
 {
@@ -36,8 +49,20 @@ state(weiri_log *log, weir_error *err)
     char words[512];
 
     weir_status status = weiri_log_state(k->copy, err);
-    if (status != WEIR_OK || !atomic_load(&k->follower.down))
+    if (status != WEIR_OK)
         return status;
+    weiri_lock_take(&k->lock);
+    if (k->changed.status != WEIR_OK)
+        status = weiri_error_set(err, WEIR_BUSY, "%s", k->changed.text);
+    for (int i = 0; i < WEIRI_KAFKA_REFUSALS && status == WEIR_OK; i++) {
+        if (k->refused[i][0] != '\0')
+            status = weiri_error_set(err, WEIR_BUSY, "%s", k->refused[i]);
+    }
+    weiri_lock_give(&k->lock);
+    if (status != WEIR_OK)
+        return status;
+    if (!atomic_load(&k->follower.down))
+        return WEIR_OK;
     weiri_kafka_client_words(&k->follower, words, sizeof words);
     return weiri_error_set(err, WEIR_BUSY, "no broker of %s can be reached (%s); views go on, commands are taken again when one is back",
         k->config.brokers, words);
@@ -77,7 +102,7 @@ metrics(weiri_log *log, weiri_log_metrics *ret_metrics)
     for (uint32_t p = 0; p < k->log.identity.partitions; p++) {
         ret_metrics->shared.served += k->parts[p].writing == WEIRI_KAFKA_SERVING;
         ret_metrics->shared.lag += atomic_load(&k->parts[p].lag);
-        ret_metrics->shared.unread += atomic_load(&k->parts[p].unread);
+        ret_metrics->shared.held += atomic_load(&k->parts[p].held);
         ret_metrics->shared.halted += k->parts[p].halted.status != WEIR_OK;
     }
     weiri_lock_give(&k->lock);
@@ -184,10 +209,13 @@ close_log(weiri_log *log)
         if (k->followed[s] != NULL)
             rd_kafka_topic_destroy(k->followed[s]);
     }
+    if (k->counted != NULL)
+        rd_kafka_topic_destroy(k->counted);
     weiri_kafka_client_close(&k->follower);
     if (k->commands_topic != NULL)
         rd_kafka_topic_destroy(k->commands_topic);
     weiri_kafka_client_close(&k->commands);
+    weiri_kafka_client_close(&k->uncommitted);
     for (uint32_t p = 0; k->parts != NULL && p < k->log.identity.partitions; p++)
         free_part(&k->parts[p]);
     weiri_release(k->parts);
@@ -304,6 +332,8 @@ weiri_kafka_start(const weiri_kafka_config *config, const weiri_log_identity *id
         status = weiri_kafka_client_open(&k->follower, WEIRI_KAFKA_READER, &k->config, NULL, err);
     if (status == WEIR_OK)
         status = weiri_kafka_client_open(&k->commands, WEIRI_KAFKA_READER, &k->config, NULL, err);
+    if (status == WEIR_OK)
+        status = weiri_kafka_client_open(&k->uncommitted, WEIRI_KAFKA_LOOKER, &k->config, NULL, err);
     if (status == WEIR_OK)
         status = weiri_kafka_client_topic(&k->commands, k->config.app, WEIRI_TOPIC_COMMANDS, REACH_MS, &k->commands_topic, err);
     if (status == WEIR_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Membership of the group APP.lanes: which partitions this process is to write. The group's consumer never fetches: it assigns itself
  * nothing, whatever the group gives. One thread owns it; `given` and `revoked` come on that thread. */
+#include <stdio.h>
 #include "base/assert.h"
 #include "log/kafka/internal.h"
 
@@ -25,6 +26,8 @@ static void
 give(weiri_kafka *k, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
+        if ((uint32_t)list->elems[i].partition >= k->log.identity.partitions)
+            continue; /* added since: nobody serves it, and the follower will say so */
         weiri_kafka_part *part = &k->parts[list->elems[i].partition];
         weiri_lock_take(&k->lock);
         part->given = true;
@@ -117,6 +120,7 @@ rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_lis
         rd_kafka_topic_partition_list_t *nothing = rd_kafka_topic_partition_list_new(0);
         (void)rd_kafka_assign(rk, nothing);
         rd_kafka_topic_partition_list_destroy(nothing);
+        weiri_kafka_refused(k, WEIRI_KAFKA_NO_MEMBER, NULL, NULL);
         give(k, list);
     } else {
         revoke_all(k);
@@ -264,6 +268,18 @@ leave_and_join(weiri_kafka *k)
     weiri_assert(status == WEIR_OK); /* the same options as the first time */
 }
 
+/* The member reads nothing: what comes are errors. librdkafka goes on trying. */
+static void
+hear(weiri_kafka *k, rd_kafka_resp_err_t code)
+{
+    char group[220];
+
+    (void)snprintf(group, sizeof group, "the group %.200s.lanes", k->config.app);
+    if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        weiri_kafka_refused(k, WEIRI_KAFKA_NO_MEMBER,
+            code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? group : k->topics[WEIRI_TOPIC_COMMANDS], rd_kafka_err2str(code));
+}
+
 static void
 run(void *kafka)
 {
@@ -272,8 +288,10 @@ run(void *kafka)
     while (!atomic_load(&k->leaving)) {
         const uint64_t seen = weiri_signal_count(&k->member_wake);
         rd_kafka_message_t *message;
-        while ((message = rd_kafka_consumer_poll(k->member.rk, 0)) != NULL)
+        while ((message = rd_kafka_consumer_poll(k->member.rk, 0)) != NULL) {
+            hear(k, message->err);
             rd_kafka_message_destroy(message);
+        }
         take_proofs(k);
         send_proofs(k);
         leave_and_join(k);

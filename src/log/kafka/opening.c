@@ -147,6 +147,13 @@ attempt(weiri_kafka_part *part, weir_error *err)
     char nonce[WEIRI_KAFKA_NONCE_SIZE];
     uint64_t fences[WEIRI_KAFKA_SIDES];
 
+    weiri_lock_take(&part->k->lock);
+    *err = part->k->changed;
+    if (err->status == WEIR_OK)
+        *err = part->halted;
+    weiri_lock_give(&part->k->lock);
+    if (err->status != WEIR_OK)
+        return err->status;
     weir_status status = weiri_kafka_prove(part, err);
     if (status == WEIR_OK)
         status = new_producer(part, err);

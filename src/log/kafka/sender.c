@@ -110,6 +110,11 @@ weiri_kafka_send(weiri_log *log, uint32_t partition, const weiri_record *command
     weiri_kafka *k = (weiri_kafka *)log;
     const size_t bytes = weiri_record_size(command);
 
+    weiri_lock_take(&k->lock);
+    const weir_error changed = k->changed;
+    weiri_lock_give(&k->lock);
+    if (changed.status != WEIR_OK)
+        return weiri_error_set(err, WEIR_BUSY, "%s", changed.text);
     if (atomic_load(&k->sent_n) >= WEIRI_KAFKA_SENDING_MOST || atomic_load(&k->sent_bytes) + bytes > WEIRI_KAFKA_SENDING_BYTES_MOST)
         return weiri_error_set(err, WEIR_BUSY, "%llu commands are on their way to Kafka and not stored yet: try again later",
             (unsigned long long)atomic_load(&k->sent_n));

@@ -23,6 +23,12 @@ const weiri_topic_need weiri_topic_needs[] = {
     { WEIRI_TOPIC_COMMANDS, "message.timestamp.type", "LogAppendTime", WEIRI_NEED_EQUAL, "lane time is never a client's clock", false },
     { WEIRI_TOPIC_DEAD_LETTERS, "cleanup.policy", "delete", WEIRI_NEED_WITHOUT, "letters of one key are all different", false },
     { WEIRI_TOPIC_SCHEMAS, "cleanup.policy", "compact", WEIRI_NEED_EQUAL, "the log's identity must never be deleted", false },
+    { WEIRI_TOPICS, "max.message.bytes", "1048588", WEIRI_NEED_AT_LEAST_A_MEGABYTE, "a message has up to 900 KB", false },
+    { WEIRI_TOPICS, "min.insync.replicas", NULL, WEIRI_NEED_NO_MORE, "with fewer replicas than that nothing can be written", false },
+    { WEIRI_TOPICS, "min.insync.replicas", NULL, WEIRI_NEED_NO_FEWER,
+        "one broker alone must not acknowledge; --allow-weak-cluster for trying out", true },
+    { WEIRI_TOPICS, "unclean.leader.election.enable", "false", WEIRI_NEED_EQUAL, "a broker that lacks records must not become leader",
+        true },
 };
 const size_t weiri_topic_needs_n = sizeof weiri_topic_needs / sizeof weiri_topic_needs[0];
 
@@ -149,18 +155,55 @@ weiri_topic_value(const rd_kafka_ConfigResource_t *configs, const char *name)
 }
 
 bool
-weiri_topic_needs_met(const weiri_topic_need *need, const char *value)
+weiri_topic_unmet(const weiri_topics_seen *seen, unsigned topic, const weiri_topic_need *need)
 {
-    if (value == NULL)
-        return true; /* not told */
+    const weiri_topic_seen *t = &seen->topics[topic];
+    const char *value = weiri_topic_value(t->configs, need->name);
+
+    if (((unsigned)need->topic != topic && need->topic != WEIRI_TOPICS) || (need->weak && seen->config->allow_weak) || value == NULL)
+        return false; /* not told: not unmet */
+    const long long number = strtoll(value, NULL, 10);
     switch (need->how) {
     case WEIRI_NEED_EQUAL:
-        return strcmp(value, need->value) == 0;
+        return strcmp(value, need->value) != 0;
     case WEIRI_NEED_AT_LEAST:
-        return strcmp(value, "-1") == 0 || strtoll(value, NULL, 10) >= strtoll(need->value, NULL, 10);
-    default:
-        return strstr(value, "compact") == NULL;
+        return strcmp(value, "-1") != 0 && number < strtoll(need->value, NULL, 10);
+    case WEIRI_NEED_WITHOUT:
+        return strstr(value, "compact") != NULL;
+    case WEIRI_NEED_NO_FEWER:
+        return t->replication >= 3 && number < 2; /* fewer than three are told of themselves */
+    case WEIRI_NEED_NO_MORE:
+        return number > (long long)t->replication;
+    case WEIRI_NEED_AT_LEAST_A_MEGABYTE:
+        return number < 1000000;
     }
+    return false;
+}
+
+const char *
+weiri_topic_must(const weiri_topics_seen *seen, unsigned topic, const weiri_topic_need *need)
+{
+    return need->value != NULL ? need->value : weiri_topic_isr(seen->topics[topic].replication);
+}
+
+/* What most topics have: to one of them alone partitions may have been added. Of two as frequent, the smaller. 0: there are none. */
+static uint32_t
+most_partitions(const weiri_topics_seen *seen)
+{
+    uint32_t best = 0;
+    unsigned most = 0;
+
+    for (unsigned topic = 0; topic < WEIRI_TOPICS; topic++) {
+        const uint32_t partitions = topic != WEIRI_TOPIC_SCHEMAS && seen->topics[topic].here ? seen->topics[topic].partitions : 0;
+        unsigned n = 0;
+        for (unsigned other = 0; other < WEIRI_TOPICS; other++)
+            n += other != WEIRI_TOPIC_SCHEMAS && seen->topics[other].here && seen->topics[other].partitions == partitions;
+        if (n > most || (n == most && n > 0 && partitions < best)) {
+            best = partitions;
+            most = n;
+        }
+    }
+    return best;
 }
 
 void
@@ -168,10 +211,8 @@ weiri_topics_sizes(const weiri_topics_seen *seen, const weiri_topic_plan *plan, 
 {
     uint32_t partitions = plan == NULL ? 0 : plan->partitions, replication = plan == NULL ? 0 : plan->replication;
 
-    for (unsigned topic = 0; topic < WEIRI_TOPICS && partitions == 0; topic++) {
-        if (topic != WEIRI_TOPIC_SCHEMAS && seen->topics[topic].here)
-            partitions = seen->topics[topic].partitions;
-    }
+    if (partitions == 0)
+        partitions = most_partitions(seen);
     if (replication == 0)
         replication = seen->brokers < WEIRI_TOPIC_DEFAULT_REPLICATION ? seen->brokers : WEIRI_TOPIC_DEFAULT_REPLICATION;
     *ret_partitions = partitions == 0 ? WEIRI_TOPIC_DEFAULT_PARTITIONS : partitions;
@@ -239,24 +280,12 @@ static void
 tell_strength(const telling *t, unsigned topic)
 {
     const weiri_topic_seen *seen = &t->seen->topics[topic];
-    const char *isr = weiri_topic_value(seen->configs, "min.insync.replicas");
-    const char *unclean = weiri_topic_value(seen->configs, "unclean.leader.election.enable");
-    const char *largest = weiri_topic_value(seen->configs, "max.message.bytes");
 
-    if (largest != NULL && strtoll(largest, NULL, 10) < 1000000)
-        tell_config(t, topic, "max.message.bytes", largest, "1048588", "a message has up to 900 KB");
-    if (t->seen->config->allow_weak)
-        return;
-    if (seen->replication < 3)
+    if (!t->seen->config->allow_weak && seen->replication < 3)
         tell(t,
             "%s: it has %u replica%s, and needs 3, so that no broker's loss loses what was acknowledged: kafka-reassign-partitions.sh, or "
             "make it anew; --allow-weak-cluster for trying out",
             t->seen->names[topic], seen->replication, seen->replication == 1 ? "" : "s");
-    if (isr != NULL && strtoll(isr, NULL, 10) < 2)
-        tell_config(
-            t, topic, "min.insync.replicas", isr, "2", "one broker alone must not acknowledge; --allow-weak-cluster for trying out");
-    if (unclean != NULL && strcmp(unclean, "true") == 0)
-        tell_config(t, topic, "unclean.leader.election.enable", unclean, "false", "a broker that lacks records must not become leader");
 }
 
 static void
@@ -275,9 +304,9 @@ tell_topic(const telling *t, unsigned topic)
             t->seen->names[topic], seen->partitions, t->partitions, t->seen->config->brokers, t->seen->names[topic]);
     for (size_t i = 0; i < weiri_topic_needs_n; i++) {
         const weiri_topic_need *need = &weiri_topic_needs[i];
-        const char *value = weiri_topic_value(seen->configs, need->name);
-        if ((unsigned)need->topic == topic && !weiri_topic_needs_met(need, value))
-            tell_config(t, topic, need->name, value, need->value, need->why);
+        if (weiri_topic_unmet(t->seen, topic, need))
+            tell_config(
+                t, topic, need->name, weiri_topic_value(seen->configs, need->name), weiri_topic_must(t->seen, topic, need), need->why);
     }
     tell_strength(t, topic);
 }

@@ -26,9 +26,16 @@ typedef struct weiri_topics_seen {
 
 /* What one setting of a topic must be. */
 typedef struct weiri_topic_need {
-    weiri_topic topic;
+    weiri_topic topic;        /* WEIRI_TOPICS: every one */
     const char *name, *value; /* as it is made and mended */
-    enum { WEIRI_NEED_EQUAL, WEIRI_NEED_AT_LEAST, WEIRI_NEED_WITHOUT /* its value must not be in the list */ } how;
+    enum {
+        WEIRI_NEED_EQUAL,
+        WEIRI_NEED_AT_LEAST,
+        WEIRI_NEED_WITHOUT,  /* its value must not be in the list */
+        WEIRI_NEED_NO_FEWER, /* replicas in sync, where there are three */
+        WEIRI_NEED_NO_MORE,  /* replicas in sync than there are replicas */
+        WEIRI_NEED_AT_LEAST_A_MEGABYTE,
+    } how;
     const char *why;
     bool weak; /* may be otherwise where allow_weak is given */
 } weiri_topic_need;
@@ -40,7 +47,10 @@ WEIR_MUST_USE weir_status weiri_topics_look(
 void weiri_topics_fini(weiri_topics_seen *seen);
 /* The value of a setting, NULL: not told. */
 const char *weiri_topic_value(const rd_kafka_ConfigResource_t *configs, const char *name);
-bool weiri_topic_needs_met(const weiri_topic_need *need, const char *value);
+/* Does it concern the topic, and is it not met? */
+bool weiri_topic_unmet(const weiri_topics_seen *seen, unsigned topic, const weiri_topic_need *need);
+/* What mends it. */
+const char *weiri_topic_must(const weiri_topics_seen *seen, unsigned topic, const weiri_topic_need *need);
 /* Waits for the answer to an admin request; NULL, with err, if none comes. */
 rd_kafka_event_t *weiri_topics_answer(rd_kafka_queue_t *queue, const char *doing, weir_error *err);
 /* How many partitions and replicas: of the plan, of the topics, or the default. */

@@ -48,9 +48,8 @@ static const weiri_topic_need *
 unmet(const weiri_topics_seen *seen, unsigned topic, const char *name)
 {
     for (size_t i = 0; i < weiri_topic_needs_n; i++) {
-        const weiri_topic_need *need = &weiri_topic_needs[i];
-        if ((unsigned)need->topic == topic && strcmp(need->name, name) == 0)
-            return weiri_topic_needs_met(need, weiri_topic_value(seen->topics[topic].configs, name)) ? NULL : need;
+        if (strcmp(weiri_topic_needs[i].name, name) == 0 && weiri_topic_unmet(seen, topic, &weiri_topic_needs[i]))
+            return &weiri_topic_needs[i];
     }
     return NULL;
 }
@@ -69,7 +68,7 @@ alter(const weiri_topics_seen *seen, unsigned topic, weir_error *err)
         const char *name = rd_kafka_ConfigEntry_name(entries[i]);
         const weiri_topic_need *need = unmet(seen, topic, name);
         if (need != NULL)
-            (void)rd_kafka_ConfigResource_set_config(resource, name, need->value);
+            (void)rd_kafka_ConfigResource_set_config(resource, name, weiri_topic_must(seen, topic, need));
         else if (rd_kafka_ConfigEntry_source(entries[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG)
             (void)rd_kafka_ConfigResource_set_config(resource, name, rd_kafka_ConfigEntry_value(entries[i]));
     }
@@ -97,9 +96,9 @@ differs(const weiri_topics_seen *seen, unsigned topic, weiri_buffer *words)
     weiri_buffer_clear(words);
     for (size_t i = 0; i < weiri_topic_needs_n; i++) {
         const weiri_topic_need *need = &weiri_topic_needs[i];
-        const char *value = weiri_topic_value(seen->topics[topic].configs, need->name);
-        if ((unsigned)need->topic == topic && !weiri_topic_needs_met(need, value))
-            weiri_buffer_print(words, "%s%s from %s to %s", words->size > 0 ? ", " : "", need->name, value, need->value);
+        if (weiri_topic_unmet(seen, topic, need))
+            weiri_buffer_print(words, "%s%s from %s to %s", words->size > 0 ? ", " : "", need->name,
+                weiri_topic_value(seen->topics[topic].configs, need->name), weiri_topic_must(seen, topic, need));
     }
     return words->size > 0;
 }

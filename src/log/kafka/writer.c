@@ -146,11 +146,19 @@ transact(weiri_kafka_part *part, weiri_append **appends)
 
 /* ---- serving ---------------------------------------------------------------------------------------------- */
 
-static void
-call_claimed(weiri_kafka_part *part, weir_status status, const weir_error *err)
+void
+weiri_kafka_call_claimed(weiri_kafka_part *part, weir_status status, const weir_error *err)
 {
+    weiri_kafka *k = part->k;
+
     weiri_lock_take(&part->calling);
-    part->k->lanes.claimed(part->k->lanes.user, part->number, status, err);
+    weiri_lock_take(&k->lock);
+    const weir_error changed = k->changed;
+    weiri_lock_give(&k->lock);
+    if (changed.status != WEIR_OK && status != WEIR_CLOSED)
+        k->lanes.claimed(k->lanes.user, part->number, changed.status, &changed);
+    else
+        k->lanes.claimed(k->lanes.user, part->number, status, err);
     weiri_lock_give(&part->calling);
 }
 
@@ -207,7 +215,7 @@ claim(weiri_kafka_part *part)
         weiri_kafka_hand_back(part);
         answer_all(weiri_appends_take(&part->waiting), WEIR_TIMEOUT);
     }
-    call_claimed(part, status, &err);
+    weiri_kafka_call_claimed(part, status, &err);
     weiri_signal_raise(&k->member_wake);
 }
 
