@@ -230,8 +230,9 @@ void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); 
 void weiri_lane_fold_held(weiri_lane *lane, const weiri_record *outcome, uint64_t offset, uint16_t aggregate);
 
 /* ---- lane_fold.c: what live and replay share */
-/* Evolves the entry's state by one packed event. Errors: CORRUPT. */
-WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload);
+/* Evolves the entry's state by one packed event. Errors: those of weiri_type_unpack_event. */
+WEIR_MUST_USE weir_status weiri_lane_evolve(
+    weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload, weir_error *err);
 
 /* ---- lane_recover.c */
 WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);

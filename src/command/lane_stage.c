@@ -225,7 +225,7 @@ evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
         s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
         lane->states.known++;
     }
-    weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
+    weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i), NULL);
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;
     s->entry->last_source = s->at;

@@ -8,6 +8,7 @@
 #include <weir/engine.h>
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "engine/settings.h"
 
 /* ---- the table of answers ----------------------------------------------------------------------------- */
@@ -127,6 +128,27 @@ void weiri_service_view(weiri_service *service, const weiri_view_call *call, wei
  * types: comma separated full or short names, or NULL. after: a vector "P=N,P=N" of event offsets, or NULL from the beginning.
  * The reply's `position` is the vector to go on from. */
 void weiri_service_events(weiri_service *service, const char *types, const char *after, uint64_t limit, weiri_reply *reply);
+
+/* Live feeds, as Server-Sent Events: of events after a position (as weiri_service_events; "now": the durable end), or of a view's
+ * moves after a token (NULL: beginning with where it is). A feed holds a position, never events: what it gives next is read when it is
+ * asked for. The tail keeps the newest events, written once for all feeds; beyond it a feed reads the log.
+ * Thread: opening and closing a feed: any. A tail and all filling of feeds from it: one. */
+typedef struct weiri_tail weiri_tail;
+typedef struct weiri_feed weiri_feed;
+/* Owns: gives *ret_feed; false: the reply is the problem. */
+WEIR_MUST_USE bool weiri_service_event_feed(
+    weiri_service *service, const char *types, const char *after, weiri_feed **ret_feed, weiri_reply *reply);
+WEIR_MUST_USE bool weiri_service_view_feed(
+    weiri_service *service, const char *view, const char *after, weiri_feed **ret_feed, weiri_reply *reply);
+void weiri_feed_close(weiri_feed *feed); /* NULL is fine */
+weiri_tail *weiri_tail_new(weiri_service *service);
+bool weiri_tail_refresh(weiri_tail *tail); /* takes in what is durable now; false: there was nothing */
+/* Appends what comes next, until `to` has `most` bytes, whole events at least one. *ret_more: there may be more at once. False: the feed
+ * ends: what was appended says why. */
+WEIR_MUST_USE bool weiri_tail_fill(weiri_tail *tail, weiri_feed *feed, size_t most, weiri_buffer *to, bool *ret_more);
+void weiri_feed_write_position(weiri_tail *tail, weiri_feed *feed, weiri_buffer *to); /* an id alone: where the feed is */
+void weiri_tail_free(weiri_tail *tail);                                               /* NULL is fine */
+weiri_signal *weiri_service_moved(weiri_service *service); /* raised when more is durable; raising it does no harm */
 
 /* The quarantine: commands that killed the process, and what came behind them. These three wait for the lanes, at most
  * outcome.timeout. */

@@ -12,6 +12,8 @@ weiri_handler weiri_http_state, weiri_http_history, weiri_http_outcome, weiri_ht
 /* views.c */
 weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_rebuild, weiri_http_view_pause, weiri_http_view_resume,
     weiri_http_view_diff;
+/* feeds_open.c */
+weiri_handler weiri_http_changes;
 /* quarantine.c */
 weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
 /* letters.c */

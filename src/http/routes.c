@@ -10,7 +10,7 @@ const weiri_route weiri_routes[] = {
     { "GET", "/views/{view}/{table}", weiri_http_table, WEIRI_ROUTE_NO_BODY,
         "rows of a view's table, filtered: ?column=lt.5&order=column.desc&limit=20", true },
     { "GET", "/views/{view}/queries/{name}", weiri_http_query, WEIRI_ROUTE_NO_BODY, "a named query of a view with its parameters", true },
-    { "GET", "/views/{view}/changes", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
+    { "GET", "/views/{view}/changes", weiri_http_changes, WEIRI_ROUTE_NO_BODY, "live: the view has moved (Server-Sent Events)" },
     { "POST", "/views/{view}/rebuild", weiri_http_rebuild, WEIRI_ROUTE_NO_BODY, "build a view anew from the events, beside what serves" },
     { "POST", "/views/{view}/pause", weiri_http_view_pause, WEIRI_ROUTE_NO_BODY, "let a view take no events" },
     { "POST", "/views/{view}/resume", weiri_http_view_resume, WEIRI_ROUTE_NO_BODY, "let it go on" },
