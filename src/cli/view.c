@@ -83,6 +83,28 @@ run_list(weiri_cli *cli, weiri_client *client)
     return exit_code;
 }
 
+/* "41% 3 s left", or why it doesn't go on. */
+static void
+show_building(json_t *row)
+{
+    const json_t *building = json_object_get(row, "building"), *left = json_object_get(building, "leftMs");
+    double events = (double)json_integer_value(json_object_get(building, "events")),
+           passed = (double)json_integer_value(json_object_get(building, "passed"));
+    const char *error = json_string_value(json_object_get(building, "error"));
+    char words[300];
+
+    if (building == NULL)
+        return;
+    if (error != NULL)
+        (void)snprintf(words, sizeof words, "%s", error);
+    else if (left == NULL)
+        (void)snprintf(words, sizeof words, "%.0f%%", events > 0 ? passed * 100 / events : 100.0);
+    else
+        (void)snprintf(words, sizeof words, "%.0f%%, %lld s left", events > 0 ? passed * 100 / events : 100.0,
+            (long long)(json_integer_value(left) + 999) / 1000);
+    (void)json_object_set_new(row, "building", json_string(words));
+}
+
 static int
 run_status(weiri_cli *cli, weiri_client *client)
 {
@@ -99,6 +121,7 @@ run_status(weiri_cli *cli, weiri_client *client)
         json_t *row = json_deep_copy(view);
         json_object_del(row, "tables");
         json_object_del(row, "queries");
+        show_building(row);
         json_array_append_new(rows, row);
     }
     weiri_output_table(cli->out, NULL, rows, NULL);
@@ -193,19 +216,86 @@ run_rows(weiri_cli *cli, weiri_client *client)
 }
 
 static int
-run_rebuild(weiri_cli *cli, weiri_client *client)
+post(weiri_cli *cli, weiri_client *client, const char *what, json_t **ret_json)
 {
     weiri_buffer path = { 0 };
-    json_t *json = NULL;
 
     weiri_buffer_add_text(&path, "/views/");
     weiri_client_add_encoded(&path, weiri_bytes_of(cli->arguments[1]));
-    weiri_buffer_add_text(&path, "/rebuild");
+    weiri_buffer_print(&path, "/%s", what);
     const weiri_client_request request = { .method = "POST", .path = weiri_buffer_text(&path) };
-    int exit_code = get(cli, client, &request, &json);
+    int exit_code = get(cli, client, &request, ret_json);
+    weiri_buffer_fini(&path);
+    return exit_code;
+}
+
+static int
+run_rebuild(weiri_cli *cli, weiri_client *client)
+{
+    json_t *json = NULL;
+    int exit_code = post(cli, client, "rebuild", &json);
+
     if (json != NULL)
-        fprintf(cli->talk, "%s is being rebuilt; see: %s view status\n", cli->arguments[1], cli->program);
+        fprintf(cli->talk, "%s is being rebuilt, beside what serves; see: %s view status\n", cli->arguments[1], cli->program);
     json_decref(json);
+    return exit_code;
+}
+
+static int
+run_pause(weiri_cli *cli, weiri_client *client)
+{
+    json_t *json = NULL;
+    int exit_code = post(cli, client, "pause", &json);
+
+    if (json != NULL)
+        fprintf(cli->talk, "%s takes no events until: %s view resume %s\n", cli->arguments[1], cli->program, cli->arguments[1]);
+    json_decref(json);
+    return exit_code;
+}
+
+static int
+run_resume(weiri_cli *cli, weiri_client *client)
+{
+    json_t *json = NULL;
+    int exit_code = post(cli, client, "resume", &json);
+
+    if (json != NULL)
+        fprintf(cli->talk, "%s goes on\n", cli->arguments[1]);
+    json_decref(json);
+    return exit_code;
+}
+
+/* Lines that are in what serves alone, and in what the events make of it alone. Status 1 if there are any. */
+static int
+run_diff(weiri_cli *cli, weiri_client *client)
+{
+    weiri_answer answer = { 0 };
+    weiri_buffer path = { 0 };
+    json_t *json = NULL, *line;
+    size_t i;
+
+    weiri_buffer_add_text(&path, "/views/");
+    weiri_client_add_encoded(&path, weiri_bytes_of(cli->arguments[1]));
+    weiri_buffer_add_text(&path, "/diff");
+    const weiri_client_request request = { .method = "POST", .path = weiri_buffer_text(&path) };
+    int exit_code = weiri_client_json(cli, client, &request, &answer, &json);
+    long long differing = (long long)json_integer_value(json_object_get(json, "differing"));
+    if (exit_code == 0 && cli->json)
+        weiri_output_json(cli->out, json);
+    else if (exit_code == 0) {
+        json_array_foreach(json_object_get(json, "lines"), i, line)
+        {
+            weiri_buffer safe = { 0 };
+            weiri_output_add_value(&safe, line);
+            fprintf(cli->out, "%s\n", weiri_buffer_text(&safe));
+            weiri_buffer_fini(&safe);
+        }
+        fprintf(cli->talk, "%lld rows differ from what the events make of %s\n", differing, cli->arguments[1]);
+    }
+    if (exit_code == 0 && differing > 0)
+        exit_code = WEIRI_EXIT_REJECTED;
+    json_decref(json);
+    weiri_answer_fini(&answer);
     weiri_buffer_fini(&path);
     return exit_code;
 }
@@ -216,6 +306,9 @@ static const verb verbs[] = {
     { "rows", 1, 1000, "rows VIEW.TABLE [column=eq.value]...", run_rows },
     { "status", 0, 0, "status", run_status },
     { "rebuild", 1, 1, "rebuild VIEW", run_rebuild },
+    { "pause", 1, 1, "pause VIEW", run_pause },
+    { "resume", 1, 1, "resume VIEW", run_resume },
+    { "diff", 1, 1, "diff VIEW", run_diff },
     { "dump", 0, 1, "dump [VIEW] [--dir DIR]", NULL },
     { NULL, 0, 0, NULL, NULL },
 };
@@ -223,13 +316,9 @@ static const verb verbs[] = {
 static int
 unknown_verb(const weiri_cli *cli, const char *word)
 {
-    static const char *const later[] = { "pause", "resume", "diff", NULL };
     weiri_nearest nearest = { 0 };
     char hint[160];
 
-    for (size_t i = 0; later[i] != NULL; i++)
-        if (strcmp(word, later[i]) == 0)
-            return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "'view %s' is not in this version of weir", word);
     for (const verb *v = verbs; v->name != NULL; v++)
         weiri_nearest_offer(&nearest, word, v->name);
     return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "there is no 'view %.60s'%s", word, weiri_nearest_hint(&nearest, hint, sizeof hint));
@@ -269,11 +358,12 @@ static const weiri_cli_option options[] = {
 const weiri_cli_command weiri_cli_view = {
     .name = "view",
     .what = "Views: their rows, queries and positions",
-    .usage = "list | query VIEW.QUERY [name=value]... | rows VIEW.TABLE [filter]... | status | rebuild VIEW | dump [VIEW]",
+    .usage = "list | query VIEW.QUERY [name=value]... | rows VIEW.TABLE [filter]... | status | rebuild VIEW |\n"
+             "       pause VIEW | resume VIEW | diff VIEW | dump [VIEW]",
     .examples = "weir view list\n"
                 "weir view query stock.running_low threshold=3\n"
                 "weir view rows stock.stock sku=eq.mug order=on_hand.desc limit=20\n"
-                "weir view status\nweir view rebuild stock\nweir view dump stock --dir shop.data",
+                "weir view status\nweir view rebuild stock\nweir view diff stock\nweir view dump stock --dir shop.data",
     .more = "Filters are column=OPERATOR.VALUE with eq neq gt gte lt lte like in is; order, limit, offset and select as well.",
     .options = options,
     .talks = true,

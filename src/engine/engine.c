@@ -51,7 +51,8 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
 }
 
 static weir_status
-open_views(weiri_service *service, const char *views_dir, const weiri_settings *settings, weiri_problems *problems, weir_error *err)
+open_views(weiri_service *service, const char *views_dir, const char *build_id, const weiri_settings *settings, weiri_problems *problems,
+    weir_error *err)
 {
     weiri_buffer dir = { 0 };
     weiri_buffer_print(&dir, "%s/views", service->dir);
@@ -60,6 +61,7 @@ open_views(weiri_service *service, const char *views_dir, const weiri_settings *
         .files = service->roles.views ? views_dir : NULL,
         .log = service->log,
         .dir = weiri_buffer_text(&dir),
+        .build_id = build_id,
         .world = service->world,
         .query_ms = (uint32_t)weiri_settings_number(settings, "query.timeout"),
         .result_rows = (uint32_t)weiri_settings_number(settings, "query.rows"),
@@ -111,7 +113,7 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     if (status == WEIR_OK)
         status = open_commands(service, build_id, settings, err);
     if (status == WEIR_OK)
-        status = open_views(service, views_dir, settings, problems, err);
+        status = open_views(service, views_dir, build_id, settings, problems, err);
     if (status == WEIR_OK)
         status = start(service, err);
     if (status == WEIR_OK)

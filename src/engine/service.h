@@ -173,7 +173,10 @@ typedef struct weiri_letter_call {
 void weiri_service_letter_discard(weiri_service *service, const weiri_letter_call *call, weiri_reply *reply);
 
 void weiri_service_views(weiri_service *service, weiri_reply *reply); /* GET /views: status and description of each */
-void weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply);
+void weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply); /* beside what serves */
+void weiri_service_view_pause(weiri_service *service, const char *view, bool pause, weiri_reply *reply);
+/* Builds a copy and compares: blocks as long as that takes. most: lines told. */
+void weiri_service_view_diff(weiri_service *service, const char *view, uint64_t most, weiri_reply *reply);
 void weiri_service_types(weiri_service *service, weiri_reply *reply); /* GET /types: messages and their fields */
 void weiri_service_info(weiri_service *service, weiri_reply *reply);  /* GET /info: module, log id, partitions, dir */
 void weiri_service_live(weiri_service *service, weiri_reply *reply);

@@ -201,6 +201,22 @@ write_vector(weiri_buffer *to, const weiri_service *service, const weiri_view_st
     weiri_member_text(to, "position", position);
 }
 
+/* The version that is built beside, or the only one if it is that. */
+static void
+write_building(weiri_buffer *to, const weiri_view_building *b)
+{
+    weiri_member(to, "building");
+    weiri_buffer_add_char(to, '{');
+    weiri_member_text(to, "version", b->version);
+    weiri_member_number(to, "passed", b->passed);
+    weiri_member_number(to, "events", b->events);
+    if (b->left_ms >= 0)
+        weiri_member_signed(to, "leftMs", b->left_ms);
+    if (b->error[0] != '\0')
+        weiri_member_text(to, "error", b->error);
+    weiri_buffer_add_char(to, '}');
+}
+
 static void
 write_view(weiri_buffer *to, weiri_service *service, size_t i)
 {
@@ -223,6 +239,10 @@ write_view(weiri_buffer *to, weiri_service *service, size_t i)
     write_vector(to, service, &status);
     if (status.error[0] != '\0')
         weiri_member_text(to, "error", status.error);
+    if (status.broken[0] != '\0')
+        weiri_member_text(to, "broken", status.broken);
+    if (status.building.is)
+        write_building(to, &status.building);
     if (status.note[0] != '\0')
         weiri_member_text(to, "note", status.note);
     weiri_buffer_add_char(to, ',');
@@ -243,19 +263,64 @@ weiri_service_views(weiri_service *service, weiri_reply *reply)
     weiri_reply_json(reply);
 }
 
+static void
+say_state(weiri_reply *reply, const char *view, const char *state)
+{
+    weiri_buffer_add_char(&reply->body, '{');
+    weiri_member_text(&reply->body, "view", view);
+    weiri_member_text(&reply->body, "state", state);
+    weiri_buffer_add_char(&reply->body, '}');
+    weiri_reply_json(reply);
+}
+
 void
 weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply)
 {
     weir_error err;
 
-    if (weiri_views_rebuild(service->views, view, &err) != WEIR_OK) {
+    if (weiri_views_renew(service->views, view, &err) != WEIR_OK) {
         weiri_reply_error(reply, "", &err);
+        return;
+    }
+    say_state(reply, view, "rebuilding");
+    reply->http = 202;
+}
+
+void
+weiri_service_view_pause(weiri_service *service, const char *view, bool pause, weiri_reply *reply)
+{
+    weir_error err;
+
+    if (weiri_views_pause(service->views, view, pause, &err) != WEIR_OK)
+        weiri_reply_error(reply, "", &err);
+    else
+        say_state(reply, view, pause ? "paused" : "following");
+}
+
+void
+weiri_service_view_diff(weiri_service *service, const char *view, uint64_t most, weiri_reply *reply)
+{
+    weiri_buffer lines = { 0 };
+    uint64_t differing = 0;
+    weir_error err;
+
+    if (weiri_views_diff(service->views, view, most, &lines, &differing, &err) != WEIR_OK) {
+        weiri_reply_error(reply, "", &err);
+        weiri_buffer_fini(&lines);
         return;
     }
     weiri_buffer_add_char(&reply->body, '{');
     weiri_member_text(&reply->body, "view", view);
-    weiri_member_text(&reply->body, "state", "rebuilding");
-    weiri_buffer_add_char(&reply->body, '}');
+    weiri_member_number(&reply->body, "differing", differing);
+    weiri_member(&reply->body, "lines");
+    weiri_buffer_add_char(&reply->body, '[');
+    for (const char *at = weiri_buffer_text(&lines), *end; *at != '\0'; at = end + 1) {
+        end = strchr(at, '\n');
+        if (at != weiri_buffer_text(&lines))
+            weiri_buffer_add_char(&reply->body, ',');
+        weiri_json_add_string(&reply->body, (weiri_bytes){ at, (size_t)(end - at) });
+    }
+    weiri_buffer_add_text(&reply->body, "]}");
+    weiri_buffer_fini(&lines);
     weiri_reply_json(reply);
-    reply->http = 202;
 }

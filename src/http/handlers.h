@@ -10,7 +10,8 @@ weiri_handler weiri_http_command, weiri_http_commands;
 /* aggregates.c */
 weiri_handler weiri_http_state, weiri_http_history, weiri_http_outcome, weiri_http_source, weiri_http_events;
 /* views.c */
-weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_rebuild;
+weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_rebuild, weiri_http_view_pause, weiri_http_view_resume,
+    weiri_http_view_diff;
 /* feeds_open.c */
 weiri_handler weiri_http_changes;
 /* quarantine.c */

@@ -355,6 +355,20 @@ weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply
 }
 
 void
+weiri_service_view_pause(weiri_service *service, const char *view, bool pause, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "%s %s", pause ? "pause" : "resume", view);
+}
+
+void
+weiri_service_view_diff(weiri_service *service, const char *view, uint64_t most, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "diff %s %llu", view, (unsigned long long)most);
+}
+
+void
 weiri_service_types(weiri_service *service, weiri_reply *reply)
 {
     (void)service;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Queries. They are answered on the HTTP thread, unless they have to wait for a position: that, and a rebuild, is for the pool. */
+#include "base/text.h"
 #include "base/world.h"
 #include "http/answer.h"
 #include "http/handlers.h"
@@ -97,4 +98,55 @@ weiri_http_rebuild(weiri_request *request)
 {
     if (weiri_http_parameters_known(request, no_parameters))
         weiri_request_run(request, rebuild);
+}
+
+/* Which of two it is stands in the path. */
+static bool
+pause_or_resume(void *argument)
+{
+    weiri_request *request = argument;
+
+    weiri_service_view_pause(
+        request->http->service, request->parameters[0], request->route->handler == weiri_http_view_pause, &request->reply);
+    weiri_request_ready(request);
+    return true;
+}
+
+void
+weiri_http_view_pause(weiri_request *request)
+{
+    if (weiri_http_parameters_known(request, no_parameters))
+        weiri_request_run(request, pause_or_resume);
+}
+
+void
+weiri_http_view_resume(weiri_request *request)
+{
+    weiri_http_view_pause(request);
+}
+
+enum { DIFF_LINES = 100, DIFF_LINES_MOST = 10000 };
+
+static bool
+compare(void *argument)
+{
+    weiri_request *request = argument;
+    const char *limit = weiri_target_pair(&request->target, "limit");
+    uint64_t most = DIFF_LINES;
+
+    if (limit != NULL)
+        (void)weiri_text_to_uint64(limit, &most); /* the handler has refused what is no number */
+    weiri_service_view_diff(request->http->service, request->parameters[0], most, &request->reply);
+    weiri_request_ready(request);
+    return true;
+}
+
+void
+weiri_http_view_diff(weiri_request *request)
+{
+    static const char *const names[] = { "limit", NULL };
+    uint64_t most;
+
+    if (weiri_http_parameters_known(request, names) && weiri_http_parameter_number(request, "limit", 0, DIFF_LINES_MOST, DIFF_LINES, &most))
+        weiri_request_run(request, compare);
 }

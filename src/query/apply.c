@@ -2,7 +2,7 @@
  * What one event does to one view: unpacked once, then each of its statements with bound values, in the order of the
  * file. Thread: whoever holds the view's work; the store is in a transaction. */
 #include <inttypes.h>
-#include "query/view.h"
+#include "query/kept.h"
 
 /* What begins so is the engine's own, and no view's. */
 static bool
@@ -89,7 +89,7 @@ weir_status
 weiri_views_apply(weiri_views *views, const weiri_record *event, weir_error *err)
 {
     for (size_t i = 0; i < views->n; i++) {
-        weiri_view *view = &views->list[i];
+        weiri_view *view = views->list[i].live; /* in memory: there is no other */
         const weiri_store_ops *ops = view->store->ops;
         const weiri_type *type;
         if (!weiri_view_has(view, event, &type))
@@ -113,7 +113,7 @@ void
 weiri_views_untouched(weiri_views *views, weiri_buffer *to)
 {
     for (size_t i = 0; i < views->n; i++) {
-        weiri_view_file *file = views->list[i].file;
+        weiri_view_file *file = views->list[i].live->file;
         for (size_t j = 0; j < file->statements_n; j++) {
             weiri_on_statement *statement = &file->statements[j];
             uint64_t all = atomic_load(&statement->untouched), told = atomic_exchange(&statement->untouched_told, all);

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "query/filter.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 static bool
 is_fresh(const weiri_freshness *freshness, const weiri_result *result)
@@ -98,31 +98,35 @@ find_table(const weiri_view_file *file, const char *name, weir_error *err)
     return NULL;
 }
 
-weir_status
-weiri_views_rows(weiri_views *views, const char *name, const char *table, const weiri_argument *arguments, size_t n,
-    const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+/* What is asked of one version of a view; the same words may mean another statement to the next version. */
+typedef struct asked {
+    bool query;
+    const char *name; /* of the table or query */
+    const weiri_argument *arguments;
+    size_t n;
+} asked;
+
+static weir_status
+ask_table(weiri_view *view, const asked *what, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
 {
     weiri_question question = { 0 };
-    weiri_buffer from = { 0 }, what = { 0 };
-    weiri_view *view;
+    weiri_buffer from = { 0 }, words = { 0 };
+    const weiri_relation *relation = find_table(view->file, what->name, err);
 
-    weir_status status = weiri_views_find(views, name, &view, err);
-    if (status != WEIR_OK)
-        return status;
-    const weiri_relation *relation = find_table(view->file, table, err);
     if (relation == NULL)
         return WEIR_NOT_FOUND;
-    weiri_buffer_print(&what, "table %s", relation->name);
+    weiri_buffer_print(&words, "table %s", relation->name);
     weiri_buffer_add_char(&from, '"');
     for (const char *c = relation->name; *c != '\0'; c++)
         weiri_buffer_print(&from, *c == '"' ? "\"%c" : "%c", *c);
     weiri_buffer_add_char(&from, '"');
-    status = weiri_filter_compile(relation, weiri_buffer_text(&what), weiri_buffer_text(&from), arguments, n, &question, err);
+    weir_status status = weiri_filter_compile(
+        relation, weiri_buffer_text(&words), weiri_buffer_text(&from), what->arguments, what->n, &question, err);
     if (status == WEIR_OK)
         status = ask(view, &question, freshness, ret_result, err);
     weiri_question_fini(&question);
     weiri_buffer_fini(&from);
-    weiri_buffer_fini(&what);
+    weiri_buffer_fini(&words);
     return status;
 }
 
@@ -242,22 +246,59 @@ compile_query(const weiri_view_query *query, const weiri_argument *arguments, si
     return status;
 }
 
-weir_status
-weiri_views_query(weiri_views *views, const char *name, const char *query_name, const weiri_argument *arguments, size_t n,
-    const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+static weir_status
+ask_query(weiri_view *view, const asked *what, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
 {
     weiri_question question = { 0 };
-    weiri_view *view;
+    const weiri_view_query *query = find_query(view->file, what->name, err);
 
-    weir_status status = weiri_views_find(views, name, &view, err);
-    if (status != WEIR_OK)
-        return status;
-    const weiri_view_query *query = find_query(view->file, query_name, err);
     if (query == NULL)
         return WEIR_NOT_FOUND;
-    status = compile_query(query, arguments, n, &question, err);
+    weir_status status = compile_query(query, what->arguments, what->n, &question, err);
     if (status == WEIR_OK)
         status = ask(view, &question, freshness, ret_result, err);
     weiri_question_fini(&question);
     return status;
+}
+
+/* ---- whichever version serves --------------------------------------------------------------------------- */
+
+static weir_status
+ask_view(
+    weiri_views *views, const char *name, const asked *what, const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    const weiri_world *world = views->config.world;
+    weiri_freshness left = freshness == NULL ? (weiri_freshness){ 0 } : *freshness;
+    int64_t until_us = world->monotonic_us(world) + left.wait_ms * 1000;
+    weir_status status = WEIR_FENCED;
+    weiri_view *view;
+
+    while (status == WEIR_FENCED) {
+        status = weiri_views_hold(views, name, &view, err);
+        if (status != WEIR_OK)
+            return status;
+        status = (what->query ? ask_query : ask_table)(view, what, &left, ret_result, err);
+        weiri_kept_let_go(view);
+        int64_t left_us = until_us - world->monotonic_us(world);
+        left.wait_ms = left_us > 0 ? left_us / 1000 : 0;
+    }
+    return status;
+}
+
+weir_status
+weiri_views_rows(weiri_views *views, const char *name, const char *table, const weiri_argument *arguments, size_t n,
+    const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    const asked what = { false, table, arguments, n };
+
+    return ask_view(views, name, &what, freshness, ret_result, err);
+}
+
+weir_status
+weiri_views_query(weiri_views *views, const char *name, const char *query_name, const weiri_argument *arguments, size_t n,
+    const weiri_freshness *freshness, weiri_result **ret_result, weir_error *err)
+{
+    const asked what = { true, query_name, arguments, n };
+
+    return ask_view(views, name, &what, freshness, ret_result, err);
 }

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "query/result.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 static int64_t
 now_ms(const weiri_views *views)
@@ -49,6 +49,8 @@ weiri_view_wait(weiri_view *view, const weiri_freshness *freshness, weir_error *
         look l = look_at(view, freshness->sources);
         if (l.there)
             return WEIR_OK;
+        if (atomic_load(&view->retired))
+            return weiri_error_set(err, WEIR_FENCED, "another version of view %s has taken its place", view->file->name);
         if (l.stopped)
             return weiri_error_set(err, WEIR_BEHIND, "view %s has stopped: %s", view->file->name, l.error);
         int64_t left = until - now_ms(view->views);
@@ -95,6 +97,26 @@ has_seen(weiri_view *view, const uint64_t *ends, bool *ret_seen, weir_error *err
     return status;
 }
 
+/* FENCED: ask the one that took its place. */
+static weir_status
+settle_one(weiri_view *view, const uint64_t *ends, int64_t until, weir_error *err)
+{
+    bool seen = false;
+
+    for (;;) {
+        uint64_t count = weiri_signal_count(&view->moved);
+        weir_status status = has_seen(view, ends, &seen, err);
+        int64_t left = until - now_ms(view->views);
+        if (seen || status != WEIR_OK)
+            return status;
+        if (atomic_load(&view->retired))
+            return weiri_error_set(err, WEIR_FENCED, "another version of view %s has taken its place", view->file->name);
+        if (left <= 0)
+            return weiri_error_set(err, WEIR_TIMEOUT, "view %s has not caught up in time", view->file->name);
+        (void)weiri_signal_wait(&view->moved, count, left);
+    }
+}
+
 weir_status
 weiri_views_settle(weiri_views *views, int64_t timeout_ms, weir_error *err)
 {
@@ -105,20 +127,12 @@ weiri_views_settle(weiri_views *views, int64_t timeout_ms, weir_error *err)
 
     for (uint32_t p = 0; p < views->partitions; p++)
         ends[p] = weiri_log_end(views->config.log, WEIRI_TOPIC_EVENTS, p);
-    for (size_t i = 0; i < views->n && status == WEIR_OK; i++) {
-        weiri_view *view = &views->list[i];
-        for (bool seen = false; status == WEIR_OK;) {
-            uint64_t count = weiri_signal_count(&view->moved);
-            status = has_seen(view, ends, &seen, err);
-            int64_t left = until - now_ms(views);
-            if (seen || status != WEIR_OK)
-                break;
-            if (left <= 0)
-                status = weiri_error_set(
-                    err, WEIR_TIMEOUT, "view %s has not caught up within %" PRId64 " ms", view->file->name, timeout_ms);
-            else
-                (void)weiri_signal_wait(&view->moved, count, left);
-        }
+    for (size_t i = 0; i < views->n && status == WEIR_OK;) {
+        weiri_view *view = weiri_kept_hold(&views->list[i]);
+        status = settle_one(view, ends, until, err);
+        weiri_kept_let_go(view);
+        i += status == WEIR_OK;
+        status = status == WEIR_FENCED ? WEIR_OK : status;
     }
     weiri_buffer_fini(&room);
     return status;

@@ -124,7 +124,7 @@ weiri_letters_load(weiri_view *view, weir_error *err)
     static const weiri_letters_asked all = { .most = UINT64_MAX };
     weiri_letters *l = &view->letters, before = *l;
 
-    *l = (weiri_letters){ .anew = before.anew };
+    *l = (weiri_letters){ 0 };
     weir_status status = view->store->ops->letters(view->store, true, &all, load_one, view, err);
     if (l->skipped_n > 0)
         qsort(l->skipped, l->skipped_n, sizeof *l->skipped, compare_skipped);

@@ -35,7 +35,6 @@ typedef struct weiri_letters {
     size_t skipped_n;
     uint64_t discarded;
     bool changed; /* by the transaction that runs */
-    bool anew;    /* an event was discarded that is in the rows: only building the view anew takes it out */
 } weiri_letters;  /* zero-initialise */
 
 struct weiri_view;

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/memory.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 weir_status
 weiri_views_letters(
@@ -11,13 +11,15 @@ weiri_views_letters(
 {
     weiri_view *view;
 
-    weir_status status = weiri_views_find(views, name, &view, err);
-    if (status == WEIR_OK)
-        status = weiri_view_enter(view, err);
+    weir_status status = weiri_views_hold(views, name, &view, err);
     if (status != WEIR_OK)
         return status;
-    status = view->store->ops->letters(view->store, false, asked, each, user, err);
-    weiri_view_leave(view);
+    status = weiri_view_enter(view, err);
+    if (status == WEIR_OK) {
+        status = view->store->ops->letters(view->store, false, asked, each, user, err);
+        weiri_view_leave(view);
+    }
+    weiri_kept_let_go(view);
     return status;
 }
 
@@ -72,9 +74,10 @@ retry(weiri_view *view, const weiri_letter_name *which, weiri_letters_tried *ret
     weiri_letters *l = &view->letters;
     bool moved, any = false;
 
-    weir_status status = view->store == NULL ? weiri_error_set(err, WEIR_BUSY, "view %s is being built anew", view->file->name)
-                         : l->changed        ? weiri_letters_load(view, err)
-                                             : WEIR_OK;
+    weir_status status = view->store == NULL || view->ended
+                             ? weiri_error_set(err, WEIR_BUSY, "view %s is being built anew", view->file->name)
+                         : l->changed ? weiri_letters_load(view, err)
+                                      : WEIR_OK;
     uint64_t before = l->parked;
     if (status == WEIR_OK)
         status = make_due(view, which, err);
@@ -98,7 +101,7 @@ weiri_views_letters_retry(
     weiri_view *view;
     weiri_letters_tried tried = { 0 };
 
-    weir_status status = weiri_views_find(views, name, &view, err);
+    weir_status status = weiri_views_hold(views, name, &view, err);
     if (status != WEIR_OK)
         return status;
     atomic_fetch_add(&view->yield, 1);
@@ -106,6 +109,7 @@ weiri_views_letters_retry(
     status = retry(view, which, &tried, err);
     weiri_lock_give(&view->work);
     atomic_fetch_sub(&view->yield, 1);
+    weiri_kept_let_go(view);
     if (views->config.log != NULL)
         weiri_signal_raise(weiri_log_moved(views->config.log)); /* a view that was full goes on */
     if (status == WEIR_OK)

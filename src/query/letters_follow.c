@@ -67,7 +67,7 @@ discard(weiri_view *view, uint32_t p, const weiri_record *outcome, const weiri_d
     if (status != WEIR_OK || (f.found && f.letter.state == WEIRI_LETTER_DISCARDED))
         return status;
     if (!f.found && is_passed(view, p, d))
-        view->letters.anew = true;
+        atomic_store(&view->anew, true);
     const weiri_letter letter = { .partition = p,
         .index = d->index,
         .source = d->source,

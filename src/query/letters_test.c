@@ -14,7 +14,7 @@
 #include "message/outcome.h"
 #include "query/sqlite/checked.h"
 #include "query/testing_log.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 enum { KEYS = 40 };
 
@@ -205,7 +205,7 @@ work_until(world *w, uint64_t steps, bool retry)
 
     open_log(w);
     open_views(w, false);
-    weiri_view *v = &w->views->list[0];
+    weiri_view *v = w->views->list[0].live;
     real = v->store->ops;
     stepping = *real;
     stepping.begin = step_begin;

@@ -9,19 +9,19 @@
 #include <sys/stat.h>
 #include "base/memory.h"
 #include "query/sqlite/sqlite.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 /* ---- other versions ------------------------------------------------------------------------------------ */
 
-/* Is it NAME-VERSION.db of this view, and another version? */
+/* Is it NAME-VERSION.db or NAME-VERSION.N.db of this view, and not this one's? */
 static bool
 is_other(const weiri_view *view, const char *entry)
 {
-    size_t name = strlen(view->file->name), version = sizeof view->file->version - 1;
+    size_t name = strlen(view->file->name), version = sizeof view->file->version - 1, size = strlen(entry);
+    const char *own = view->path == NULL ? "" : strrchr(view->path, '/') + 1;
 
-    return strlen(entry) == name + 1 + version + 3 && strncmp(entry, view->file->name, name) == 0 && entry[name] == '-' &&
-           strspn(entry + name + 1, "0123456789abcdef") == version && strcmp(entry + name + 1 + version, ".db") == 0 &&
-           strncmp(entry + name + 1, view->file->version, version) != 0;
+    return size >= name + 1 + version + 3 && strncmp(entry, view->file->name, name) == 0 && entry[name] == '-' &&
+           strspn(entry + name + 1, "0123456789abcdef") == version && strcmp(entry + size - 3, ".db") == 0 && strcmp(entry, own) != 0;
 }
 
 static void
@@ -58,7 +58,7 @@ others(weiri_view *view, bool remove)
 void
 weiri_view_remove_others(weiri_view *view)
 {
-    if (view->alone || view->kind != WEIRI_VIEW_FOLLOWING)
+    if (view->alone || view->kind != WEIRI_VIEW_FOLLOWING || !weiri_kept_is_only(view))
         return;
     view->alone = others(view, true) == 0;
     if (view->alone)
@@ -114,6 +114,32 @@ open_store(weiri_view *view, bool *ret_fresh, weir_error *err)
     return status;
 }
 
+static void
+begin_to_count(weiri_view *view)
+{
+    const weiri_world *world = view->views->config.world;
+
+    view->since_us = world->monotonic_us(world);
+    view->from = 0;
+    for (uint32_t p = 0; p < view->views->partitions; p++)
+        view->from += view->positions[p].next_offset;
+}
+
+weir_status
+weiri_view_open_old(weiri_view *view, weir_error *err)
+{
+    bool fresh = false;
+
+    weir_status status = open_store(view, &fresh, err);
+    if (status != WEIR_OK)
+        return status;
+    memcpy(view->working, view->positions, view->views->partitions * sizeof *view->working);
+    begin_to_count(view);
+    view->alone = true; /* others are the keeper's business */
+    weiri_view_publish(view, 0, WEIRI_VIEW_FOLLOWING);
+    return WEIR_OK;
+}
+
 weir_status
 weiri_view_open(weiri_view *view, weir_error *err)
 {
@@ -121,7 +147,8 @@ weiri_view_open(weiri_view *view, weir_error *err)
     char words[sizeof view->note];
     bool fresh = true;
 
-    view->letters.anew = false;
+    atomic_store(&view->anew, false);
+    view->caught_up = false;
     weir_status status = open_store(view, &fresh, err);
     if ((status == WEIR_CONFLICT || status == WEIR_CORRUPT) && view->path != NULL) {
         (void)snprintf(words, sizeof words, "diverged: %.200s; built anew", err->text);
@@ -134,11 +161,12 @@ weiri_view_open(weiri_view *view, weir_error *err)
         (void)weiri_error_prefix(err, "view %s", view->file->name);
         return status;
     }
-    view->alone = view->path == NULL || others(view, false) == 0;
+    view->alone = view->path == NULL || !weiri_kept_is_only(view) || others(view, false) == 0;
     if (!view->alone && view->note[0] == '\0')
         note(view, "another version's database stays until this one has caught up");
     for (uint32_t p = 0; p < partitions; p++)
         view->goal[p] = fresh ? weiri_log_end(view->views->config.log, WEIRI_TOPIC_EVENTS, p) : 0;
+    begin_to_count(view);
     view->halted = false;
     weiri_lock_take(&view->state);
     view->error[0] = '\0';
@@ -157,7 +185,9 @@ weiri_views_open(weiri_views *views, weir_error *err)
     if (views->n > 0 && mkdir(views->dir, 0777) != 0 && errno != EEXIST)
         return weiri_error_set(err, WEIR_IO, "%s: %s", views->dir, strerror(errno));
     for (size_t i = 0; i < views->n; i++) {
-        weir_status status = weiri_view_open(&views->list[i], err);
+        weiri_kept *kept = &views->list[i];
+        weiri_kept_choose(kept);
+        weir_status status = kept->next != NULL ? WEIR_OK : weiri_view_open(kept->live, err);
         if (status != WEIR_OK)
             return status;
     }
@@ -168,50 +198,40 @@ weiri_views_open(weiri_views *views, weir_error *err)
 weir_status
 weiri_views_start(weiri_views *views, weir_error *err)
 {
+    weir_status status = WEIR_OK;
+
     atomic_store(&views->stopping, false);
-    for (size_t i = 0; i < views->n && views->open; i++) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "view %.40s", views->list[i].file->name);
-        weir_status status = weiri_thread_start(&views->list[i].thread, name, weiri_view_project, &views->list[i]);
-        if (status != WEIR_OK) {
-            weiri_views_stop(views);
-            return weiri_error_set(err, status, "no thread for view %s", views->list[i].file->name);
-        }
+    for (size_t i = 0; i < views->n && views->open && status == WEIR_OK; i++) {
+        weiri_kept *kept = &views->list[i];
+        status = weiri_view_start(kept->live, err);
+        if (status == WEIR_OK && kept->next != NULL)
+            status = weiri_view_start(kept->next, err);
     }
-    return WEIR_OK;
+    if (status == WEIR_OK && views->open && views->n > 0) {
+        status = weiri_thread_start(&views->keeper, "views", weiri_keeper_run, views);
+        if (status != WEIR_OK)
+            (void)weiri_error_set(err, status, "no thread for the views");
+    }
+    if (status != WEIR_OK)
+        weiri_views_stop(views);
+    return status;
 }
 
 void
 weiri_views_stop(weiri_views *views)
 {
     atomic_store(&views->stopping, true);
+    weiri_signal_raise(&views->tend);
     if (views->config.log != NULL)
         weiri_signal_raise(weiri_log_moved(views->config.log));
-    for (size_t i = 0; i < views->n; i++)
-        weiri_thread_join(&views->list[i].thread);
-}
-
-static void
-fini_view(weiri_view *view)
-{
-    if (view->store != NULL)
-        view->store->ops->close(view->store);
-    weiri_letters_fini(&view->letters);
-    weiri_chunk_fini(&view->chunk);
-    weiri_arena_fini(&view->arena);
-    weiri_signal_fini(&view->left);
-    weiri_signal_fini(&view->moved);
-    weiri_lock_fini(&view->doors);
-    weiri_lock_fini(&view->state);
-    weiri_lock_fini(&view->work);
-    weiri_release(view->values);
-    weiri_release(view->untouched);
-    weiri_release(view->positions);
-    weiri_release(view->working);
-    weiri_release(view->published);
-    weiri_release(view->goal);
-    weiri_release(view->path);
-    weiri_view_file_free(view->file);
+    weiri_thread_join(&views->keeper);
+    for (size_t i = 0; i < views->n; i++) {
+        weiri_kept *kept = &views->list[i];
+        if (kept->live != NULL)
+            weiri_thread_join(&kept->live->thread);
+        if (kept->next != NULL)
+            weiri_thread_join(&kept->next->thread);
+    }
 }
 
 void
@@ -220,10 +240,19 @@ weiri_views_free(weiri_views *views)
     if (views == NULL)
         return;
     weiri_views_stop(views);
-    for (size_t i = 0; i < views->n; i++)
-        fini_view(&views->list[i]);
+    for (size_t i = 0; i < views->n; i++) {
+        weiri_kept *kept = &views->list[i];
+        weiri_view_free(kept->next);
+        weiri_view_free(kept->live);
+        weiri_lock_fini(&kept->lock);
+        weiri_release(kept->name);
+        weiri_release(kept->path);
+        weiri_release(kept->shown);
+    }
+    weiri_signal_fini(&views->tend);
     weiri_release(views->list);
     weiri_release(views->dir);
+    weiri_release(views->build_id);
     weiri_release(views);
 }
 
@@ -311,13 +340,4 @@ weiri_views_rebuild(weiri_views *views, const char *name, weir_error *err)
     if (views->config.log != NULL)
         weiri_signal_raise(weiri_log_moved(views->config.log));
     return status;
-}
-
-void
-weiri_view_discarded(weiri_view *view)
-{
-    weir_error err;
-
-    if (weiri_views_rebuild(view->views, view->file->name, &err) == WEIR_OK)
-        note(view, "an event that it had taken in was discarded; built anew");
 }

@@ -5,7 +5,7 @@
  * Thread: the view's own; it holds `work` while it is in a batch. */
 #include <inttypes.h>
 #include <stdio.h>
-#include "query/view.h"
+#include "query/kept.h"
 #include "base/memory.h"
 
 enum {
@@ -108,7 +108,7 @@ apply_chunk(batch *b, uint32_t partition, weir_error *err)
             break;
         if (offset < position->next_offset) /* a chunk begins with a whole batch */
             continue;
-        if (is_over(b))
+        if (is_over(b) || (view->until != NULL && offset >= view->until[partition]))
             return WEIR_OK;
         status = apply_one(b, &record, partition, offset, err);
         if (status != WEIR_OK)
@@ -119,6 +119,14 @@ apply_chunk(batch *b, uint32_t partition, weir_error *err)
     if (status != WEIR_OK)
         return weiri_error_set(err, status, "events/%" PRIu32 "/%" PRIu64 ": the record can't be read", partition, offset);
     return WEIR_OK;
+}
+
+static uint64_t
+end_of(const weiri_view *view, uint32_t p)
+{
+    uint64_t end = weiri_log_end(view->views->config.log, WEIRI_TOPIC_EVENTS, p);
+
+    return view->until != NULL && view->until[p] < end ? view->until[p] : end;
 }
 
 /* Partitions in turn, a chunk each, until nothing waits or the batch is full. */
@@ -133,7 +141,7 @@ apply_all(batch *b, weir_error *err)
         before = b->seen;
         for (uint32_t p = 0; p < view->views->partitions; p++) {
             uint64_t from = view->working[p].next_offset;
-            if (from >= weiri_log_end(log, WEIRI_TOPIC_EVENTS, p))
+            if (from >= end_of(view, p))
                 continue;
             weir_status status = weiri_log_read(log, WEIRI_TOPIC_EVENTS, p, from, &view->chunk, err);
             if (status == WEIR_OK)
@@ -243,6 +251,10 @@ weiri_view_publish(weiri_view *view, uint64_t applied, weiri_view_state kind)
     count_rate(view, applied);
     weiri_lock_give(&view->state);
     weiri_signal_raise(&view->moved);
+    if (there && !view->caught_up) {
+        view->caught_up = true;
+        weiri_signal_raise(&view->views->tend);
+    }
 }
 
 static void
@@ -340,6 +352,8 @@ work_once(weiri_view *view)
     weir_error err = { 0 };
     batch b = { .view = view, .careful = view->careful };
 
+    if (view->ended || view->store == NULL || atomic_load(&view->kept->paused))
+        return false;
     if (view->kind == WEIRI_VIEW_STOPPED && !view->halted) /* only this thread and a rebuild, under work, change it */
         return false;
     if (!see_to_letters(view))
@@ -368,13 +382,19 @@ weiri_view_turn(weiri_view *view)
     return more;
 }
 
+static bool
+is_over_for(const weiri_view *view)
+{
+    return atomic_load(&view->views->stopping) || atomic_load(&view->retired);
+}
+
 /* Sleeps so long, whatever the log does meanwhile. */
 static void
 pause_for(const weiri_view *view, weiri_signal *arrived, int64_t pause_ms)
 {
     int64_t until_us = now_us(view) + pause_ms * 1000;
 
-    while (!atomic_load(&view->views->stopping) && now_us(view) < until_us)
+    while (!is_over_for(view) && now_us(view) < until_us)
         (void)weiri_signal_wait(arrived, weiri_signal_count(arrived), (until_us - now_us(view)) / 1000 + 1);
 }
 
@@ -385,7 +405,7 @@ until_due_ms(weiri_view *view)
     int64_t next_us = INT64_MAX;
 
     weiri_lock_take(&view->work);
-    if (view->kind != WEIRI_VIEW_STOPPED || view->halted)
+    if ((view->kind != WEIRI_VIEW_STOPPED || view->halted) && !view->ended && !atomic_load(&view->kept->paused))
         next_us = weiri_letters_next_us(&view->letters);
     weiri_lock_give(&view->work);
     if (next_us == INT64_MAX)
@@ -401,18 +421,18 @@ weiri_view_project(void *user)
     weiri_views *views = view->views;
     weiri_signal *arrived = weiri_log_moved(views->config.log);
 
-    while (!atomic_load(&views->stopping)) {
+    while (!is_over_for(view)) {
         uint64_t seen = weiri_signal_count(arrived);
         if (atomic_load(&view->yield) > 0) { /* a lock is not fair by itself */
             (void)weiri_signal_wait(arrived, seen, 5);
             continue;
         }
         bool more = weiri_view_turn(view);
-        if (view->letters.anew)
-            weiri_view_discarded(view);
+        if (atomic_load(&view->anew))
+            weiri_signal_raise(&views->tend);
         if (view->pause_ms > 0)
             pause_for(view, arrived, view->pause_ms);
-        else if (!more && !atomic_load(&views->stopping))
+        else if (!more && !is_over_for(view))
             (void)weiri_signal_wait(arrived, seen, until_due_ms(view));
     }
 }

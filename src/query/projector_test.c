@@ -251,15 +251,20 @@ test_another_version_is_removed_once_the_new_one_has_caught_up(void **state)
     place_file(&w.place, "v.sql", weiri_buffer_text(&changed));
     weiri_buffer_fini(&changed);
     open_views(&w, false);
-    database_path(&w, fresh);
-    weiri_views_status(w.views, 0, &status);
-    assert_string_equal(status.state, "rebuilding");
-    assert_string_equal(status.note, "another version's database stays until this one has caught up");
-    assert_true(is_there(old) && is_there(fresh));
+    weiri_views_status(w.views, 0, &status); /* the old one serves, and the new one is built beside it */
+    (void)snprintf(fresh, sizeof fresh, "%s/views/v-%s.db", w.place.data, status.building.version);
+    assert_string_equal(status.state, "following");
+    assert_true(status.building.is && status.building.events == 100 && status.building.passed == 0);
+    assert_string_equal(answer(w.views, "v:sum", "select=c"), "100");
+    assert_true(strcmp(old, fresh) != 0 && is_there(old) && is_there(fresh));
     close_views(&w);
     open_views(&w, true);
     assert_all_seen(&w);
-    close_views(&w); /* the projector removes it after it has published */
+    for (int i = 0; i < 6000 && is_there(old); i++) /* they change places when the new one has caught up */
+        usleep(10000);
+    assert_all_seen(&w);
+    weiri_views_status(w.views, 0, &status);
+    assert_true(!status.building.is && strstr(fresh, status.version) != NULL);
     assert_true(!is_there(old) && is_there(fresh));
     end(&w);
 }

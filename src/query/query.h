@@ -49,6 +49,7 @@ typedef struct weiri_views_config {
     const char *files;          /* directory with *.sql; NULL: no views */
     weiri_log *log;             /* NULL: none: for stories and checks; then views are in memory and fed by hand */
     const char *dir;            /* where VIEW-VERSION.db go; unused without a log */
+    const char *build_id;       /* of the object with the upcasters: part of the version of views that see upcast events; NULL: none */
     const weiri_world *world;
     uint32_t query_ms;    /* time limit of one query; 0: 5,000 */
     uint32_t result_rows; /* limit of one answer; 0: 100,000 */
@@ -92,10 +93,22 @@ WEIR_MUST_USE weir_status weiri_views_query(weiri_views *views, const char *view
 /* Waits until every view shows all that is durable now. Errors: TIMEOUT, IO (a view has stopped). */
 WEIR_MUST_USE weir_status weiri_views_settle(weiri_views *views, int64_t timeout_ms, weir_error *err);
 
+/* A version that is built, beside the one that serves or as the only one. */
+typedef struct weiri_view_building {
+    bool is;
+    char version[17];
+    uint64_t passed, events; /* of so many in the log */
+    int64_t left_ms;         /* if it goes on so; -1: can't be told yet */
+    char error[512];         /* "" or why it doesn't go on: what serves goes on serving */
+} weiri_view_building;
+
 typedef struct weiri_view_status {
     const char *name;
     char version[17];  /* hexadecimal hash of what the view is made of */
-    const char *state; /* "following", "rebuilding", "stopped" */
+    const char *state; /* "following", "rebuilding", "paused", "stopped" */
+    bool paused;
+    char broken[512]; /* "" or what is wrong with the view's file as it is now: the version of before serves on */
+    weiri_view_building building;
     uint64_t lag_events;
     int64_t lag_ms;               /* age of the oldest event not yet shown; 0: none */
     double events_per_second;     /* over the last seconds */
@@ -150,7 +163,7 @@ WEIR_MUST_USE weir_status weiri_views_letters_retry(
 
 /* What a view offers: its tables (with columns) and queries (with parameters), for listings: appends the JSON members
  * "tables":[...],"queries":[...]. */
-void weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to);
+void weiri_views_describe(weiri_views *views, size_t i, weiri_buffer *to);
 
 /* The canonical dump of a view's tables: tables by name, rows sorted by all columns, one line each, tab separated, text
  * quoted as JSON, blobs as x'..', reals in the fewest digits that read back the same, NULL as null. Appends to `to`. */
@@ -158,8 +171,18 @@ WEIR_MUST_USE weir_status weiri_views_dump(weiri_views *views, const char *view,
 /* The same of a database file, without any view loaded, read-only (weir view dump --dir). */
 WEIR_MUST_USE weir_status weiri_view_file_dump(const char *path, weiri_buffer *to, weir_error *err);
 
-/* Deletes a view's database and builds it anew from the log (its file must be loaded). On return it is empty and being
- * built. Without a log: empty again. Errors: NOT_FOUND, IO. Thread: any. */
+/* Builds a view anew from the log, beside what serves, and swaps. On return it is wanted, and begun soon. Errors: NOT_FOUND. Thread: any. */
+WEIR_MUST_USE weir_status weiri_views_renew(weiri_views *views, const char *view, weir_error *err);
+/* Takes no events until it is resumed, or the views are opened again. Errors: NOT_FOUND. Thread: any. */
+WEIR_MUST_USE weir_status weiri_views_pause(weiri_views *views, const char *view, bool pause, weir_error *err);
+/* Builds the view anew in a file of its own, compares both row by row at one position, and throws the new one away. Lines that are in
+ * one alone go to `to` as "- row" (in what serves) and "+ row" (built anew), at most `most` of them; *ret_differing counts all.
+ * Blocks until that is done. Errors: NOT_FOUND, BUSY (it is being built anyway, or paused), IO, what building it fails with. */
+WEIR_MUST_USE weir_status weiri_views_diff(
+    weiri_views *views, const char *view, uint64_t most, weiri_buffer *to, uint64_t *ret_differing, weir_error *err);
+
+/* Where no keeper runs, and without a log. Deletes a view's database and builds it anew from the log. On return it is empty and being
+ * built. Errors: NOT_FOUND, IO. Thread: any. */
 WEIR_MUST_USE weir_status weiri_views_rebuild(weiri_views *views, const char *view, weir_error *err);
 
 #endif

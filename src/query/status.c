@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "message/json.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 enum { SHOWN_PARTITIONS = 64, RATE_OVER = 5 };
 
@@ -50,17 +50,44 @@ lag_ms(weiri_views *views, const weiri_view_status *status, const uint64_t *next
     return oldest == INT64_MAX || oldest >= now ? 0 : now - oldest;
 }
 
-void
-weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status)
+/* The events that are passed; under state. */
+static uint64_t
+passed(const weiri_view *view)
 {
-    weiri_view *view = &views->list[i];
-    weiri_buffer room = { 0 };
-    uint64_t *next = weiri_buffer_extend(&room, (views->partitions + 1) * sizeof *next);
+    uint64_t n = 0;
 
-    memset(ret_status, 0, sizeof *ret_status);
-    ret_status->name = view->file->name;
+    for (uint32_t p = 0; p < view->views->partitions; p++)
+        n += view->published[p].next_offset;
+    return n;
+}
+
+/* Of a version that is built: how far, and when it will be there if it goes on so. */
+static void
+building(weiri_views *views, weiri_view *view, weiri_view_status *ret_status)
+{
+    const weiri_world *world = views->config.world;
+    weiri_view_building *b = &ret_status->building;
+
+    for (uint32_t p = 0; p < views->partitions; p++)
+        b->events += weiri_log_end(views->config.log, WEIRI_TOPIC_EVENTS, p);
+    memcpy(b->version, view->file->version, sizeof b->version);
+    weiri_lock_take(&view->state);
+    b->is = true;
+    b->passed = passed(view);
+    (void)snprintf(b->error, sizeof b->error, "%s", view->error);
+    uint64_t gone = b->passed - (b->passed < view->from ? b->passed : view->from);
+    double seconds = (double)(world->monotonic_us(world) - view->since_us) / 1e6;
+    weiri_lock_give(&view->state);
+    uint64_t left = b->events > b->passed ? b->events - b->passed : 0;
+    b->left_ms = gone == 0 ? -1 : (int64_t)((double)left * seconds * 1000 / (double)gone);
+}
+
+static void
+fill_own(weiri_view *view, weiri_view_status *ret_status, uint64_t *next)
+{
+    weiri_views *views = view->views;
+
     memcpy(ret_status->version, view->file->version, sizeof ret_status->version);
-    ret_status->partitions = views->partitions;
     for (size_t j = 0; j < view->file->statements_n; j++)
         ret_status->untouched += atomic_load(&view->file->statements[j].untouched);
     weiri_lock_take(&view->state);
@@ -80,6 +107,40 @@ weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status)
         ret_status->source[p] = view->published[p].reached;
     }
     weiri_lock_give(&view->state);
+}
+
+/* What concerns the view whatever its version. */
+static void
+fill_kept(weiri_kept *kept, weiri_view_status *ret_status)
+{
+    weiri_lock_take(&kept->lock);
+    if (kept->broken[0] != '\0')
+        (void)snprintf(ret_status->broken, sizeof ret_status->broken, "%s", kept->broken);
+    if (kept->note[0] != '\0' && ret_status->note[0] == '\0')
+        (void)snprintf(ret_status->note, sizeof ret_status->note, "%s", kept->note);
+    weiri_lock_give(&kept->lock);
+    ret_status->paused = atomic_load(&kept->paused);
+    if (ret_status->paused && strcmp(ret_status->state, "stopped") != 0)
+        ret_status->state = "paused";
+}
+
+void
+weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status)
+{
+    weiri_kept *kept = &views->list[i];
+    weiri_view *view = weiri_kept_hold(kept), *other = weiri_kept_hold_next(kept);
+    weiri_buffer room = { 0 };
+    uint64_t *next = weiri_buffer_extend(&room, (views->partitions + 1) * sizeof *next);
+
+    memset(ret_status, 0, sizeof *ret_status);
+    ret_status->name = kept->name;
+    ret_status->partitions = views->partitions;
+    fill_own(view, ret_status, next);
+    fill_kept(kept, ret_status);
+    if (other != NULL)
+        building(views, other, ret_status);
+    else if (strcmp(ret_status->state, "rebuilding") == 0)
+        building(views, view, ret_status);
     for (uint32_t p = 0; p < views->partitions; p++) {
         uint64_t end = weiri_log_end(views->config.log, WEIRI_TOPIC_EVENTS, p);
         ret_status->lag_events += end > next[p] ? end - next[p] : 0;
@@ -87,6 +148,9 @@ weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status)
     if (ret_status->lag_events > 0)
         ret_status->lag_ms = lag_ms(views, ret_status, next);
     weiri_buffer_fini(&room);
+    if (other != NULL)
+        weiri_kept_let_go(other);
+    weiri_kept_let_go(view);
 }
 
 /* ---- description --------------------------------------------------------------------------------------- */
@@ -134,9 +198,10 @@ add_query(weiri_buffer *to, const weiri_view_query *query)
 }
 
 void
-weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to)
+weiri_views_describe(weiri_views *views, size_t i, weiri_buffer *to)
 {
-    const weiri_view_file *file = views->list[i].file;
+    weiri_view *view = weiri_kept_hold(&views->list[i]);
+    const weiri_view_file *file = view->file;
 
     weiri_buffer_add_text(to, "\"tables\":[");
     for (size_t j = 0; j < file->tables_n; j++) {
@@ -151,6 +216,7 @@ weiri_views_describe(const weiri_views *views, size_t i, weiri_buffer *to)
         add_query(to, &file->queries[j]);
     }
     weiri_buffer_add_char(to, ']');
+    weiri_kept_let_go(view);
 }
 
 weir_status
@@ -158,12 +224,14 @@ weiri_views_dump(weiri_views *views, const char *name, weiri_buffer *to, weir_er
 {
     weiri_view *view;
 
-    weir_status status = weiri_views_find(views, name, &view, err);
-    if (status == WEIR_OK)
-        status = weiri_view_enter(view, err);
+    weir_status status = weiri_views_hold(views, name, &view, err);
     if (status != WEIR_OK)
         return status;
-    status = view->store->ops->dump(view->store, to, err);
-    weiri_view_leave(view);
+    status = weiri_view_enter(view, err);
+    if (status == WEIR_OK) {
+        status = view->store->ops->dump(view->store, to, err);
+        weiri_view_leave(view);
+    }
+    weiri_kept_let_go(view);
     return status;
 }

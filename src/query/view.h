@@ -17,10 +17,20 @@ enum { WEIRI_RATE_SECONDS = 8 };
 
 typedef enum weiri_view_state { WEIRI_VIEW_REBUILDING, WEIRI_VIEW_FOLLOWING, WEIRI_VIEW_STOPPED } weiri_view_state;
 
+typedef struct weiri_kept weiri_kept;
+
+/* One version of a view. */
 typedef struct weiri_view {
     struct weiri_views *views;
+    weiri_kept *kept; /* what it is a version of */
     weiri_view_file *file;
     char *path; /* NULL: in memory */
+    unsigned generation;
+    size_t holders;       /* guarded by the lock of kept */
+    _Atomic bool retired; /* another one has taken its place: what it knows is old */
+    _Atomic bool anew;    /* an event was discarded that is in the rows: only building it anew takes it out */
+    uint64_t *until;      /* NULL, or, of a copy for comparing, where it ends: the offset behind the last event it takes */
+    bool ended;           /* guarded by work: it writes no more */
 
     weiri_lock work;
     weiri_store *store;        /* replaced under work with the doors shut */
@@ -35,6 +45,7 @@ typedef struct weiri_view {
     _Atomic uint32_t yield;    /* rebuilds that wait for work */
     bool alone;                /* guarded by work: no file of another version is left */
     bool careful;              /* guarded by work: the next batch goes by single events */
+    bool caught_up;            /* guarded by work: it has been where the log ended when it was begun */
     bool halted;               /* guarded by work: stopped, since too many keys are parked */
     int64_t pause_ms;          /* after an error of the database; written under work by the projector alone */
 
@@ -45,6 +56,8 @@ typedef struct weiri_view {
     uint64_t applied;
     uint64_t rate_second[WEIRI_RATE_SECONDS], rate_events[WEIRI_RATE_SECONDS];
     uint64_t parked, parked_keys, discarded;
+    int64_t since_us; /* building since then ... */
+    uint64_t from;    /* ... with so many events passed */
     char error[512], note[256];
     weiri_signal moved; /* raised when anything of the state has changed */
 
@@ -58,16 +71,18 @@ typedef struct weiri_view {
 
 struct weiri_views {
     weiri_views_config config;
-    char *dir;
-    weiri_view *list;
+    char *dir, *build_id;
+    weiri_kept *list;
     size_t n;
+    weiri_thread keeper;
+    weiri_signal tend;   /* wakes it */
     uint32_t partitions; /* 0: in memory */
     uint64_t log_id;
     bool open;
     _Atomic bool stopping;
 };
 
-/* By name. Errors: NOT_FOUND with the nearest. */
+/* By name, the version that serves: where no keeper runs. Errors: NOT_FOUND with the nearest. */
 WEIR_MUST_USE weir_status weiri_views_find(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err);
 
 /* apply.c: with the store in a transaction. Errors: INVALID with file and line (the event), NOT_FOUND (its type), others (the store). */
@@ -84,17 +99,18 @@ void weiri_view_publish(weiri_view *view, uint64_t applied, weiri_view_state kin
 /* life.c: under work. Opens the store, anew if what is there doesn't fit the log. */
 WEIR_MUST_USE weir_status weiri_view_open(weiri_view *view, weir_error *err);
 
+/* life.c: the same of a database that is there, as it is. Errors: CONFLICT (it doesn't fit the log), CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_view_open_old(weiri_view *view, weir_error *err);
+
 /* life.c: under work. Once the view has caught up, deletes what other versions of it have left. */
 void weiri_view_remove_others(weiri_view *view);
-
-/* life.c: an event was discarded that is in the rows. */
-void weiri_view_discarded(weiri_view *view);
 
 /* A question goes in, and out again. Errors: BUSY (the view is being replaced). */
 WEIR_MUST_USE weir_status weiri_view_enter(weiri_view *view, weir_error *err);
 void weiri_view_leave(weiri_view *view);
 
-/* freshness.c: waits until the view has reached what is asked, at most wait_ms. Errors: BEHIND with words. */
+/* freshness.c: waits until the view has reached what is asked, at most wait_ms. Errors: BEHIND with words, FENCED (the view is retired: ask the
+ * one that took its place). */
 WEIR_MUST_USE weir_status weiri_view_wait(weiri_view *view, const weiri_freshness *freshness, weir_error *err);
 weiri_result *weiri_view_position_only(weiri_view *view); /* a result without rows */
 

@@ -13,6 +13,7 @@
 typedef struct checker {
     weiri_view_file *file;
     const weiri_schema *schema;
+    const char *build_id; /* of the upcasters; NULL: none */
     weiri_problems *problems;
 } checker;
 
@@ -148,8 +149,11 @@ add_run_version(const checker *c, const weiri_run *run, const weiri_type *type, 
     }
     for (size_t i = 0; i < weiri_schema_types(c->schema); i++) {
         const weiri_type *old = weiri_schema_type(c->schema, i);
-        if (old != type && old->newest == type)
-            add_line(to, "upcast", old->descriptor->name);
+        if (old == type || old->newest != type)
+            continue;
+        add_line(to, "upcast", old->descriptor->name);
+        if (c->build_id != NULL)
+            add_line(to, "by", c->build_id);
     }
 }
 
@@ -186,9 +190,9 @@ make_version(checker *c)
 }
 
 void
-weiri_view_file_compile(weiri_view_file *file, const weiri_schema *schema, weiri_problems *problems)
+weiri_view_file_compile(weiri_view_file *file, const weiri_schema *schema, const char *build_id, weiri_problems *problems)
 {
-    checker c = { file, schema, problems };
+    checker c = { file, schema, build_id, problems };
 
     file->plans_n = weiri_schema_types(schema);
     file->plans = weiri_allocate(file->plans_n * sizeof *file->plans);

@@ -108,8 +108,9 @@ typedef struct weiri_view_file {
 void weiri_view_file_parse(const char *name, const char *file, const char *text, weiri_view_file **ret_file, weiri_problems *problems);
 void weiri_view_file_free(weiri_view_file *file); /* NULL is fine */
 
-/* Finds events and fields in the schema and makes the plans and the version. Call it only for a file that parsed. */
-void weiri_view_file_compile(weiri_view_file *file, const weiri_schema *schema, weiri_problems *problems);
+/* Finds events and fields in the schema and makes the plans and the version; build_id (NULL: none) is part of
+ * it where events are upcast. Call it only for a file that parsed. */
+void weiri_view_file_compile(weiri_view_file *file, const weiri_schema *schema, const char *build_id, weiri_problems *problems);
 
 void weiri_relation_fini(weiri_relation *relation);
 const weiri_column *weiri_relation_column(const weiri_relation *relation, const char *name, size_t size); /* NULL: none */

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "query/sqlite/sqlite.h"
-#include "query/view.h"
+#include "query/kept.h"
 
 enum { FILE_MOST = 1 << 20, QUERY_MS = 5000, RESULT_ROWS = 100000 };
 
@@ -94,44 +94,75 @@ name_of_directory(const char *path)
     return weiri_text_copy_n(path + begin, end - begin);
 }
 
-static void
-load_file(weiri_views *views, const char *shown, const char *entry, weiri_problems *problems)
+weiri_view_file *
+weiri_view_parse(weiri_views *views, const char *name, const char *shown, const char *text, weiri_problems *problems)
 {
-    weiri_buffer path = { 0 }, text = { 0 };
-    char *name = weiri_text_copy_n(entry, strlen(entry) - 4);
+    weiri_view_file *file;
+    size_t before = problems->n;
+
+    weiri_view_file_parse(name, shown, text, &file, problems);
+    weiri_view_file_compile(file, views->config.schema, views->config.build_id, problems);
+    weiri_sqlite_check(file, problems);
+    if (problems->n == before)
+        return file;
+    weiri_view_file_free(file);
+    return NULL;
+}
+
+weiri_view_file *
+weiri_view_load(weiri_views *views, const char *name, const char *path, const char *shown, weiri_problems *problems)
+{
+    weiri_buffer text = { 0 };
+    weiri_view_file *file = NULL;
     weir_error err;
 
-    weiri_buffer_print(&path, "%s/%s", views->config.files, entry);
+    if (read_file(path, &text, &err) != WEIR_OK)
+        weiri_problems_add(problems, shown, 0, "%s", err.text);
+    else
+        file = weiri_view_parse(views, name, shown, weiri_buffer_text(&text), problems);
+    weiri_buffer_fini(&text);
+    return file;
+}
+
+/* The view's own state; its first version comes once the list doesn't move any more. */
+static void
+load_file(weiri_views *views, const char *dir, const char *shown, const char *entry, weiri_buffer *files, weiri_problems *problems)
+{
+    char *name = weiri_text_copy_n(entry, strlen(entry) - 4);
+    weiri_buffer path = { 0 };
+
+    weiri_buffer_print(&path, "%s/%s", dir, entry);
     if (!is_view_name(name, strlen(name))) {
         weiri_problems_add(problems, shown, 0, "a view's name is [a-z][a-z0-9_]*, and it is its file's");
-    } else if (read_file(weiri_buffer_text(&path), &text, &err) != WEIR_OK) {
-        weiri_problems_add(problems, shown, 0, "%s", err.text);
+        weiri_release(name);
     } else {
+        weiri_view_file *file = weiri_view_load(views, name, weiri_buffer_text(&path), shown, problems);
         views->list = weiri_reallocate(views->list, (views->n + 1) * sizeof *views->list);
-        weiri_view *view = &views->list[views->n++];
-        memset(view, 0, sizeof *view);
-        weiri_view_file_parse(name, shown, weiri_buffer_text(&text), &view->file, problems);
-        weiri_view_file_compile(view->file, views->config.schema, problems);
-        weiri_sqlite_check(view->file, problems);
+        weiri_kept *kept = &views->list[views->n++];
+        memset(kept, 0, sizeof *kept);
+        kept->name = name;
+        kept->path = weiri_text_copy(weiri_buffer_text(&path));
+        kept->shown = weiri_text_copy(shown);
+        if (stat(kept->path, &kept->loaded) == 0)
+            kept->seen = kept->loaded;
+        weiri_buffer_add(files, &file, sizeof file);
     }
-    weiri_release(name);
     weiri_buffer_fini(&path);
-    weiri_buffer_fini(&text);
 }
 
 static void
-load_directory(weiri_views *views, weiri_problems *problems)
+load_directory(weiri_views *views, const char *dir, weiri_buffer *files, weiri_problems *problems)
 {
     struct dirent **entries = NULL;
-    int n = scandir(views->config.files, &entries, is_view_file, by_bytes);
+    int n = scandir(dir, &entries, is_view_file, by_bytes);
 
     if (n < 0)
-        weiri_problems_add(problems, views->config.files, 0, "no views here: %s", strerror(errno));
-    char *directory = name_of_directory(views->config.files);
+        weiri_problems_add(problems, dir, 0, "no views here: %s", strerror(errno));
+    char *directory = name_of_directory(dir);
     for (int i = 0; i < n; i++) {
         weiri_buffer shown = { 0 };
         weiri_buffer_print(&shown, "%s/%s", directory, entries[i]->d_name);
-        load_file(views, weiri_buffer_text(&shown), entries[i]->d_name, problems);
+        load_file(views, dir, weiri_buffer_text(&shown), entries[i]->d_name, files, problems);
         weiri_buffer_fini(&shown);
         free(entries[i]); /* scandir's */
     }
@@ -139,30 +170,81 @@ load_directory(weiri_views *views, weiri_problems *problems)
     weiri_release(directory);
 }
 
-static void
-init_view(weiri_views *views, weiri_view *view)
+weiri_view *
+weiri_view_new(weiri_kept *kept, weiri_view_file *file, unsigned generation)
 {
+    weiri_views *views = kept->views;
+    weiri_view *view = weiri_allocate(sizeof *view);
     size_t values = 1;
 
     view->views = views;
+    view->kept = kept;
+    view->file = file;
+    view->generation = generation;
     weiri_lock_init(&view->work);
     weiri_lock_init(&view->state);
     weiri_lock_init(&view->doors);
     weiri_signal_init(&view->moved);
     weiri_signal_init(&view->left);
-    for (size_t i = 0; i < view->file->statements_n; i++)
-        values = view->file->statements[i].sql.n > values ? view->file->statements[i].sql.n : values;
+    for (size_t i = 0; i < file->statements_n; i++)
+        values = file->statements[i].sql.n > values ? file->statements[i].sql.n : values;
     view->values = weiri_allocate(values * sizeof *view->values);
-    view->untouched = weiri_allocate(view->file->statements_n * sizeof *view->untouched);
+    view->untouched = weiri_allocate(file->statements_n * sizeof *view->untouched);
     view->positions = weiri_allocate(views->partitions * sizeof *view->positions);
     view->working = weiri_allocate(views->partitions * sizeof *view->working);
     view->published = weiri_allocate(views->partitions * sizeof *view->published);
     view->goal = weiri_allocate(views->partitions * sizeof *view->goal);
     if (views->dir != NULL) {
         weiri_buffer path = { 0 };
-        weiri_buffer_print(&path, "%s/%s-%s.db", views->dir, view->file->name, view->file->version);
+        weiri_buffer_print(&path, "%s/%s-%s", views->dir, file->name, file->version);
+        if (generation > 0)
+            weiri_buffer_print(&path, ".%u", generation);
+        weiri_buffer_add_text(&path, ".db");
         view->path = weiri_text_copy(weiri_buffer_text(&path));
         weiri_buffer_fini(&path);
+    }
+    return view;
+}
+
+void
+weiri_view_free(weiri_view *view)
+{
+    if (view == NULL)
+        return;
+    if (view->store != NULL)
+        view->store->ops->close(view->store);
+    weiri_letters_fini(&view->letters);
+    weiri_chunk_fini(&view->chunk);
+    weiri_arena_fini(&view->arena);
+    weiri_signal_fini(&view->left);
+    weiri_signal_fini(&view->moved);
+    weiri_lock_fini(&view->doors);
+    weiri_lock_fini(&view->state);
+    weiri_lock_fini(&view->work);
+    weiri_release(view->values);
+    weiri_release(view->untouched);
+    weiri_release(view->positions);
+    weiri_release(view->working);
+    weiri_release(view->published);
+    weiri_release(view->goal);
+    weiri_release(view->until);
+    weiri_release(view->path);
+    weiri_view_file_free(view->file);
+    weiri_release(view);
+}
+
+/* Gives each view of the list its first version. */
+static void
+make_first(weiri_views *views, const weiri_buffer *files)
+{
+    weiri_view_file *const *all = (weiri_view_file *const *)(const void *)files->data;
+
+    for (size_t i = 0; i < views->n; i++) {
+        weiri_kept *kept = &views->list[i];
+        kept->views = views;
+        weiri_lock_init(&kept->lock);
+        if (all[i] != NULL)
+            kept->live = weiri_view_new(kept, all[i], 0);
     }
 }
 
@@ -170,9 +252,14 @@ void
 weiri_views_load(const weiri_views_config *config, weiri_views **ret_views, weiri_problems *problems)
 {
     weiri_views *views = weiri_allocate(sizeof *views);
+    weiri_buffer files = { 0 };
     size_t before = problems->n;
 
+    weiri_signal_init(&views->tend);
     views->config = *config;
+    views->build_id = config->build_id == NULL ? NULL : weiri_text_copy(config->build_id);
+    views->config.build_id = views->build_id;
+    views->config.files = NULL; /* the caller's */
     if (config->world == NULL)
         views->config.world = &weiri_world_real;
     if (config->query_ms == 0)
@@ -186,13 +273,13 @@ weiri_views_load(const weiri_views_config *config, weiri_views **ret_views, weir
         views->dir = weiri_text_copy(config->dir);
     }
     if (config->files != NULL)
-        load_directory(views, problems);
-    for (size_t i = 0; i < views->n; i++)
-        init_view(views, &views->list[i]);
+        load_directory(views, config->files, &files, problems);
+    make_first(views, &files);
+    weiri_buffer_fini(&files);
     for (size_t i = 0; i < views->n && config->log == NULL && problems->n == before; i++) {
         weir_error err;
-        if (weiri_view_open(&views->list[i], &err) != WEIR_OK)
-            weiri_problems_add(problems, views->list[i].file->file, err.line, "%s", err.text);
+        if (weiri_view_open(views->list[i].live, &err) != WEIR_OK)
+            weiri_problems_add(problems, views->list[i].shown, err.line, "%s", err.text);
     }
     if (problems->n > before) {
         weiri_problems_sort(problems); /* a file is checked in passes */
@@ -209,17 +296,39 @@ weiri_views_count(const weiri_views *views)
 }
 
 weir_status
-weiri_views_find(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err)
+weiri_views_kept(weiri_views *views, const char *name, weiri_kept **ret_kept, weir_error *err)
 {
     weiri_nearest nearest = { 0 };
     char hint[128];
 
     for (size_t i = 0; i < views->n; i++) {
-        if (strcmp(views->list[i].file->name, name) == 0) {
-            *ret_view = &views->list[i];
+        if (strcmp(views->list[i].name, name) == 0) {
+            *ret_kept = &views->list[i];
             return WEIR_OK;
         }
-        weiri_nearest_offer(&nearest, name, views->list[i].file->name);
+        weiri_nearest_offer(&nearest, name, views->list[i].name);
     }
     return weiri_error_set(err, WEIR_NOT_FOUND, "no view '%s'%s", name, weiri_nearest_hint(&nearest, hint, sizeof hint));
+}
+
+weir_status
+weiri_views_find(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err)
+{
+    weiri_kept *kept;
+
+    weir_status status = weiri_views_kept(views, name, &kept, err);
+    if (status == WEIR_OK)
+        *ret_view = kept->live;
+    return status;
+}
+
+weir_status
+weiri_views_hold(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err)
+{
+    weiri_kept *kept;
+
+    weir_status status = weiri_views_kept(views, name, &kept, err);
+    if (status == WEIR_OK)
+        *ret_view = weiri_kept_hold(kept);
+    return status;
 }

@@ -13,7 +13,7 @@ load(const char *text, weiri_problems *problems)
 
     weiri_view_file_parse("v", "v.sql", text, &file, problems);
     weiri_assert(file != NULL);
-    weiri_view_file_compile(file, fuzz_schema(), problems);
+    weiri_view_file_compile(file, fuzz_schema(), NULL, problems);
     weiri_sqlite_check(file, problems);
     return file;
 }

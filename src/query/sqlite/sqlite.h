@@ -13,6 +13,9 @@ WEIR_MUST_USE weir_status weiri_sqlite_open(const weiri_store_config *config, we
  * statements may touch nothing. What is wrong goes to `problems`. Thread: any. */
 void weiri_sqlite_check(weiri_view_file *file, weiri_problems *problems);
 
+/* Appends the text of the view file that a database was made with. Errors: CONFLICT (there is none), CORRUPT, IO. */
+WEIR_MUST_USE weir_status weiri_sqlite_stored(const char *path, weiri_buffer *to, weir_error *err);
+
 /* Deletes a database and what SQLite keeps beside it. Not there: fine. Errors: IO. */
 WEIR_MUST_USE weir_status weiri_sqlite_remove(const char *path, weir_error *err);
 

@@ -296,6 +296,24 @@ weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, boo
 }
 
 weir_status
+weiri_sqlite_stored(const char *path, weiri_buffer *to, weir_error *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+
+    weir_status status = weiri_sqlite_connect(path, SQLITE_OPEN_READWRITE, &db, err);
+    if (status == WEIR_OK)
+        status = weiri_sqlite_prepare(db, "SELECT file FROM weir_view", &statement, err);
+    if (status == WEIR_OK && sqlite3_step(statement) == SQLITE_ROW)
+        weiri_buffer_add(to, sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
+    else if (status == WEIR_OK || status == WEIR_INVALID)
+        status = weiri_error_set(err, WEIR_CONFLICT, "%s does not keep its view file", path);
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return status;
+}
+
+weir_status
 weiri_sqlite_remove(const char *path, weir_error *err)
 {
     static const char *const suffixes[] = { "-wal", "-shm", "-journal", "" };
