@@ -57,7 +57,7 @@ print_choices(const char *choices, FILE *to)
 static const char bash_head[] = "# Completion of weir for bash; made by `weir completion bash`.\n"
                                 "_weir()\n"
                                 "{\n"
-                                "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words\n"
+                                "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
                                 "    # --name=value is three words to bash\n"
                                 "    [ \"$word\" != = ] || word=\n"
                                 "    [ \"$before\" != = ] || before=${COMP_WORDS[COMP_CWORD-2]}\n"
