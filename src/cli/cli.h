@@ -78,6 +78,10 @@ WEIR_MUST_USE weir_status weiri_cli_number(
  * for weiri_settings_fini, on failure too. Errors: INVALID, IO. */
 WEIR_MUST_USE weir_status weiri_cli_settings(const weiri_cli *cli, weiri_settings *settings, weir_error *err);
 
+/* Each option that a command takes, in turn: begin with *at = 0. *ret_setting: the setting that it is, or NULL. False: no more. */
+bool weiri_cli_each_option(
+    const weiri_cli_command *command, size_t *at, weiri_cli_option *ret_option, const weiri_setting_row **ret_setting);
+
 /* The help of a command, or of the whole program. */
 void weiri_cli_help_command(const weiri_cli *cli, FILE *to);
 void weiri_cli_help_program(const weiri_cli *cli, const weiri_cli_command *const *commands, FILE *to);
@@ -92,8 +96,10 @@ int weiri_cli_fail_problems(const weiri_cli *cli, const weiri_problems *problems
 /* Flushes stdout: a full disk or a closed pipe is a failure too. Returns `exit_code`, or 1 with words. */
 int weiri_cli_finish(const weiri_cli *cli, int exit_code);
 
+/* All commands, as `weir --help` lists them; ends with NULL. */
+extern const weiri_cli_command *const weiri_cli_commands[];
 extern const weiri_cli_command weiri_cli_run, weiri_cli_send, weiri_cli_show, weiri_cli_view, weiri_cli_events, weiri_cli_load,
     weiri_cli_dead, weiri_cli_check, weiri_cli_test, weiri_cli_verify, weiri_cli_topics, weiri_cli_acl, weiri_cli_copy, weiri_cli_schema,
-    weiri_cli_config, weiri_cli_new, weiri_cli_version;
+    weiri_cli_config, weiri_cli_new, weiri_cli_manual, weiri_cli_completion, weiri_cli_version;
 
 #endif

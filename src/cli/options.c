@@ -49,6 +49,45 @@ takes_settings(const weiri_cli_command *command)
     return command->settings || command->talks;
 }
 
+/* ---- every option of a command, for completions and manuals ----------------------------------------------- */
+
+/* The n-th of a table; *n becomes what is left behind it. */
+static const weiri_cli_option *
+option_at(const weiri_cli_option *options, size_t *n)
+{
+    for (; options != NULL && options->name != NULL; options++)
+        if ((*n)-- == 0)
+            return options;
+    return NULL;
+}
+
+bool
+weiri_cli_each_option(const weiri_cli_command *command, size_t *at, weiri_cli_option *ret_option, const weiri_setting_row **ret_setting)
+{
+    const weiri_cli_option *const tables[] = { command->options, common, takes_settings(command) ? file : NULL,
+        command->settings ? kafka : NULL };
+    const weiri_setting_row *row = NULL;
+    size_t n = (*at)++;
+
+    *ret_setting = NULL;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        const weiri_cli_option *option = option_at(tables[i], &n);
+        if (option != NULL) {
+            *ret_option = *option;
+            return true;
+        }
+    }
+    while ((row = next_setting(command, row)) != NULL)
+        if (n-- == 0) {
+            *ret_option = (weiri_cli_option){ row->name, 0, "VALUE", row->what };
+            *ret_setting = row;
+            return true;
+        }
+    return false;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------- */
+
 typedef struct found {
     const char *name;
     bool takes_argument, setting;

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/run.h"
 #include "cli/offline.h"
+#include "cli/watch.h"
 #include "engine/service.h"
 #include "http/server.h"
 
@@ -19,6 +20,9 @@ typedef struct running {
     weiri_loaded_module module;
     weiri_service *service;
     weiri_http *http;
+    char listen[300]; /* as it is after the first start: a port of 0 is the one that was free */
+    bool dev;
+    weiri_watch watch; /* with --dev */
 } running;
 
 /* A connection is a descriptor: as many as the settings ask for, if the process may. HTTP makes do with what there is. */
@@ -35,6 +39,20 @@ allow_files(const weiri_settings *settings)
 }
 
 static weir_status
+open_engine(running *r, weiri_problems *problems, weir_error *err)
+{
+    const weiri_http_config config = { .listen = r->listen,
+        .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
+        .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
+        .idle_s = (uint32_t)weiri_settings_number(&r->settings, "http.idle"),
+        .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
+
+    weir_status status = weiri_service_open(
+        r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);
+    return status != WEIR_OK ? status : weiri_http_start(r->service, &config, &r->http, err);
+}
+
+static weir_status
 start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *err)
 {
     weir_status status = weiri_cli_settings(cli, &r->settings, err);
@@ -44,23 +62,26 @@ start(const weiri_cli *cli, running *r, weiri_problems *problems, weir_error *er
         views = views[0] == '\0' ? NULL : views;
         status = weiri_cli_module(cli, cli->module_path, views, &r->module, err);
     }
-    if (status == WEIR_OK)
-        status = weiri_service_open(r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);
+    r->dev = weiri_cli_has(cli, "dev");
+    if (status == WEIR_OK && r->dev && r->module.views_dir == NULL)
+        status = weiri_error_set(err, WEIR_INVALID, "--dev: the module has no views");
+    if (status == WEIR_OK && r->dev)
+        status = weiri_watch_open(&r->watch, r->module.views_dir, err);
     if (status == WEIR_OK) {
         allow_files(&r->settings);
-        const weiri_http_config config = { .listen = weiri_settings_text(&r->settings, "listen"),
-            .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
-            .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
-            .idle_s = (uint32_t)weiri_settings_number(&r->settings, "http.idle"),
-            .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
-        status = weiri_http_start(r->service, &config, &r->http, err);
+        (void)snprintf(r->listen, sizeof r->listen, "%s", weiri_settings_text(&r->settings, "listen"));
+        status = open_engine(r, problems, err);
+    }
+    if (status == WEIR_OK && strrchr(r->listen, ':') != NULL) {
+        char *port = strrchr(r->listen, ':') + 1;
+        (void)snprintf(port, sizeof r->listen - (size_t)(port - r->listen), "%u", weiri_http_port(r->http));
     }
     return status;
 }
 
 /* Whatever there is of it. */
 static void
-stop(running *r)
+close_engine(running *r)
 {
     if (r->http != NULL)
         weiri_http_refuse(r->http);
@@ -68,6 +89,15 @@ stop(running *r)
         weiri_service_refuse(r->service);
     weiri_http_stop(r->http);
     weir_close(r->service);
+    r->http = NULL;
+    r->service = NULL;
+}
+
+static void
+stop(running *r)
+{
+    close_engine(r);
+    weiri_watch_close(&r->watch);
     weiri_module_unload(&r->module);
     weiri_settings_fini(&r->settings);
 }
@@ -92,16 +122,52 @@ watch_readers(const weiri_cli *cli, weiri_service *service, int64_t *told_pid)
     (void)fflush(cli->talk);
 }
 
+/* The views as they are saved now. What is wrong with them is told, and what runs goes on; else the engine is opened anew, which builds
+ * the views that differ from the events. Commands under way are finished before. */
+static void
+take_up_views(const weiri_cli *cli, running *r)
+{
+    weiri_problems problems = { 0 };
+    weir_error err = { 0 };
+    char text[1200] = "";
+
+    weiri_service_check(r->module.module, r->module.views_dir, &problems);
+    if (problems.n == 0) {
+        close_engine(r);
+        if (open_engine(r, &problems, &err) != WEIR_OK) {
+            close_engine(r);
+            weiri_error_format(&err, text, sizeof text);
+        }
+    }
+    for (size_t i = 0; i < problems.n; i++) {
+        weiri_error_format(&problems.list[i], text, sizeof text);
+        fprintf(cli->talk, "%s\n", text);
+    }
+    if (r->service == NULL)
+        fprintf(cli->talk, "weir run: %s; nothing runs until views are saved again\n", problems.n > 0 ? "they changed meanwhile" : text);
+    else if (problems.n > 0)
+        fprintf(
+            cli->talk, "weir run: %zu mistake%s in what was saved; the views before it go on\n", problems.n, problems.n == 1 ? "" : "s");
+    else
+        fprintf(cli->talk, "weir run: the views are those that were saved now\n");
+    (void)fflush(cli->talk);
+    weiri_problems_fini(&problems);
+}
+
 /* Waits for one of the signals; a second one ends the program at once, as a person who presses ^C again wants it. */
 static void
-wait_for_end(const weiri_cli *cli, weiri_service *service, const sigset_t *ends)
+wait_for_end(const weiri_cli *cli, running *r, const sigset_t *ends)
 {
-    const struct timespec second = { 1, 0 };
+    const struct timespec second = { 1, 0 }, moment = { 0, 100 * 1000 * 1000 };
     int64_t told_pid = 0;
     int signal_number;
 
-    while ((signal_number = sigtimedwait(ends, NULL, &second)) < 0)
-        watch_readers(cli, service, &told_pid);
+    while ((signal_number = sigtimedwait(ends, NULL, r->dev ? &moment : &second)) < 0) {
+        if (r->service != NULL)
+            watch_readers(cli, r->service, &told_pid);
+        if (r->dev && weiri_watch_changed(&r->watch))
+            take_up_views(cli, r);
+    }
     fprintf(cli->talk, "weir run: %s: finishing what is under way\n", signal_number == SIGINT ? "interrupted" : "asked to end");
     (void)fflush(cli->talk);
     (void)signal(SIGINT, SIG_DFL); /* a shell that starts something in the background may have it ignored */
@@ -125,7 +191,7 @@ run(weiri_cli *cli)
     (void)signal(SIGPIPE, SIG_IGN);
     if (start(cli, &r, &problems, &err) == WEIR_OK) {
         weiri_cli_announce(cli, r.service, weiri_http_port(r.http), weiri_settings_text(&r.settings, "listen"));
-        wait_for_end(cli, r.service, &ends);
+        wait_for_end(cli, &r, &ends);
     } else if (problems.n > 0)
         exit_code = weiri_cli_fail_problems(cli, &problems);
     else
@@ -135,14 +201,21 @@ run(weiri_cli *cli)
     return exit_code;
 }
 
-static const weiri_cli_option options[] = { { NULL, 0, NULL, NULL } };
+static const weiri_cli_option options[] = {
+    { "dev", 0, NULL, "takes up view files as they are saved" },
+    { NULL, 0, NULL, NULL },
+};
 
 const weiri_cli_command weiri_cli_run = {
     .name = "run",
     .what = "Runs a module: engine and HTTP, until SIGTERM or SIGINT",
-    .usage = "MODULE.so [--dir DIR] [--SETTING VALUE]...",
-    .examples = "weir run ./shop.so\nweir run ./shop.so --dir /var/lib/shop --listen 127.0.0.1:9000",
-    .more = "On SIGTERM or SIGINT it refuses what is new, finishes what is under way, and ends with status 0.",
+    .usage = "MODULE.so [--dir DIR] [--dev] [--SETTING VALUE]...",
+    .examples =
+        "weir run ./shop.so\nweir run ./shop.so --dir /var/lib/shop --listen 127.0.0.1:9000\nweir run ./shop.so --dev --views views",
+    .more =
+        "On SIGTERM or SIGINT it refuses what is new, finishes what is under way, and ends with status 0.\n"
+        "With --dev it looks at the view files: when they are saved, it checks them, opens itself anew with them (for a moment nothing\n"
+        "answers), and builds those that changed. When there is a mistake, it says so, and the views before it go on.",
     .options = options,
     .settings = true,
     .module = true,

@@ -7,12 +7,13 @@
 #include "cli/cli.h"
 #include "engine/service.h"
 
-static const weiri_cli_command *const commands[] = { &weiri_cli_run, &weiri_cli_send, &weiri_cli_load, &weiri_cli_show, &weiri_cli_view,
+const weiri_cli_command *const weiri_cli_commands[] = { &weiri_cli_run, &weiri_cli_send, &weiri_cli_load, &weiri_cli_show, &weiri_cli_view,
     &weiri_cli_events, &weiri_cli_dead, &weiri_cli_check, &weiri_cli_test, &weiri_cli_verify, &weiri_cli_topics, &weiri_cli_acl,
-    &weiri_cli_copy, &weiri_cli_schema, &weiri_cli_config, &weiri_cli_new, &weiri_cli_version, NULL };
+    &weiri_cli_copy, &weiri_cli_schema, &weiri_cli_config, &weiri_cli_new, &weiri_cli_manual, &weiri_cli_completion, &weiri_cli_version,
+    NULL };
 
 /* Words of the command line that other versions of weir know. */
-static const char *const later[] = { "process", "bench", "completion", NULL };
+static const char *const later[] = { "process", "bench", NULL };
 
 int
 weiri_cli_fail(const weiri_cli *cli, int exit_code, const char *format, ...)
@@ -72,8 +73,8 @@ unknown_command(const weiri_cli *cli, const char *word)
     for (size_t i = 0; later[i] != NULL; i++)
         if (strcmp(word, later[i]) == 0)
             return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "'%s' is not in this version of weir", word);
-    for (size_t i = 0; commands[i] != NULL; i++)
-        weiri_nearest_offer(&nearest, word, commands[i]->name);
+    for (size_t i = 0; weiri_cli_commands[i] != NULL; i++)
+        weiri_nearest_offer(&nearest, word, weiri_cli_commands[i]->name);
     return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "there is no command '%.60s'%s%s", word, weiri_nearest_hint(&nearest, hint, sizeof hint),
         nearest.word == NULL ? "; see 'weir --help'" : "");
 }
@@ -111,18 +112,18 @@ weir_main(int argc, char **argv, const weir_module *module)
 
     cli.program = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "weir";
     if (argc < 2) {
-        weiri_cli_help_program(&cli, commands, cli.talk);
+        weiri_cli_help_program(&cli, weiri_cli_commands, cli.talk);
         return WEIRI_EXIT_USAGE;
     }
     bool help = asks_for_help(argv[1]);
     if (help && argc < 3) {
-        weiri_cli_help_program(&cli, commands, cli.out);
+        weiri_cli_help_program(&cli, weiri_cli_commands, cli.out);
         return weiri_cli_finish(&cli, WEIRI_EXIT_DONE);
     }
     const char *word = strcmp(argv[1], "--version") == 0 ? "version" : help ? argv[2] : argv[1];
-    for (size_t i = 0; commands[i] != NULL; i++)
-        if (strcmp(commands[i]->name, word) == 0)
-            cli.command = commands[i];
+    for (size_t i = 0; weiri_cli_commands[i] != NULL; i++)
+        if (strcmp(weiri_cli_commands[i]->name, word) == 0)
+            cli.command = weiri_cli_commands[i];
     if (cli.command == NULL)
         return unknown_command(&cli, word);
     return help ? run_command(&cli, 1, only_help) : run_command(&cli, argc - 2, argv + 2);
