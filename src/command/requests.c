@@ -57,7 +57,7 @@ check_submit(const weiri_submit *submit, weir_error *err)
 {
     if (submit->id.size == 0)
         return weiri_error_set(err, WEIR_INVALID, "a command needs an id");
-    if (submit->payload.size > WEIRI_MESSAGE_MOST)
+    if (submit->payload.size > WEIRI_MESSAGE_MOST + (submit->type->process == NULL ? 0 : WEIRI_STEP_MORE))
         return weiri_error_set(err, WEIR_INVALID, "a message has at most %d bytes", WEIRI_MESSAGE_MOST);
     if (submit->headers.size > WEIRI_MESSAGE_MOST)
         return weiri_error_set(err, WEIR_INVALID, "headers have at most %d bytes", WEIRI_MESSAGE_MOST);
