@@ -16,15 +16,17 @@ typedef struct weiri_commands_config {
     const weiri_schema *schema; /* borrowed */
     weiri_log *log;             /* borrowed */
     const weiri_world *world;
-    const char *dir;            /* checkpoint/ and attempts go in here */
-    const char *build_id;       /* of the object that holds the module: part of the checkpoints' fingerprint */
-    uint32_t threads;           /* lane threads; 0: min(partitions, cores) */
-    uint32_t queue_items;       /* of one lane; 0: 65,536 */
-    size_t queue_bytes;         /* of one lane; 0: 64 MiB */
-    uint32_t window;            /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
-    uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
-    uint64_t states_bytes;      /* of states in memory, of all partitions together, each an equal share; 0: 1 GiB */
-    uint32_t checkpoint_slice;  /* bytes of states packed between two batches; 0: 256 KiB */
+    const char *dir;               /* checkpoint/ and attempts go in here */
+    const char *build_id;          /* of the object that holds the module: part of the checkpoints' fingerprint */
+    uint32_t threads;              /* lane threads; 0: min(partitions, cores) */
+    uint32_t queue_items;          /* of one lane; 0: 65,536 */
+    size_t queue_bytes;            /* of one lane; 0: 64 MiB */
+    uint32_t window;               /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
+    uint32_t checkpoint_events;    /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
+    uint64_t states_bytes;         /* of states in memory, of all partitions together, each an equal share; 0: 1 GiB */
+    uint32_t hops_most;            /* steps of processes that come of each other without a timer between, then it is a loop; 0: 4,096 */
+    bool processes_from_beginning; /* a process that is new in the log hears of all that was before; else of what comes from now on */
+    uint32_t checkpoint_slice;     /* bytes of states packed between two batches; 0: 256 KiB */
     /* Of a shared log alone (log/shared.h); on any other a process is both. */
     bool no_lanes;      /* this process asks for no partitions */
     bool no_front;      /* it sends no commands: submit answers INVALID */
@@ -61,6 +63,8 @@ typedef struct weiri_answer {
 
 /* Called once for each accepted request, on the one callback thread, when what it says is durable. Must not block. */
 typedef void weiri_answer_fn(void *user, const weiri_answer *answer);
+
+#define WEIRI_ANY_PREVIOUS UINT64_MAX /* of a source whose sender does not say what a command follows: then nothing is a gap */
 
 typedef struct weiri_submit {
     const weiri_type *type;

@@ -17,6 +17,10 @@ weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *
         return status;
     if (newest->evolve != NULL)
         newest->evolve(entry->state, message);
+    if (type->process != NULL) {
+        const Weir__ProcessStepped *step = (const Weir__ProcessStepped *)(const void *)message;
+        weiri_lane_timers_note(lane, entry->aggregate, (weiri_bytes){ entry->key, entry->key_size }, step->n_timers_set, step->timers_set);
+    }
     weiri_states_grew(&lane->states, entry, payload.size);
     if (upcast)
         protobuf_c_message_free_unpacked(message, NULL);

@@ -134,6 +134,8 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
     weiri_bytes hash, name;
     uint64_t sequence, fingerprint;
 
+    if (r->lane->processes.n > 0)
+        weiri_lane_fold_processes(r->lane, record, t->offset);
     r->remembers = remembered(record);
     if (r->remembers) {
         weiri_buffer_clear(&r->scope);
@@ -236,7 +238,7 @@ replay_event(replay *r, weir_error *err)
     weiri_lane *lane = r->lane;
     const tail *t = &r->events;
     const weiri_record *record = &t->record;
-    const weiri_type *type = weiri_schema_find(lane->commands->config.schema, record->type);
+    const weiri_type *type = weiri_schema_find_of(lane->commands->config.schema, record->type, record->aggregate);
     uint16_t aggregate = 0;
 
     if (type == NULL || type->kind != WEIRI_TYPE_EVENT)

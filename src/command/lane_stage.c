@@ -125,6 +125,14 @@ add_first_headers(weiri_lane *lane, const weiri_window_entry *first)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_OFFSET, first->offset);
 }
 
+/* One record a batch says how far the router has got, if it has got on. */
+static void
+add_positions(weiri_lane *lane)
+{
+    if (lane->processes.tells)
+        weiri_lane_tell_positions(lane);
+}
+
 static void
 move_source(weiri_lane *lane, const weiri_subject *s)
 {
@@ -183,6 +191,9 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     if (end->discards)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_DISCARD, 1);
     add_memory_headers(lane, s, remembered, moves);
+    add_positions(lane);
+    bool unanswered = moves && end->status == WEIR_REJECTED && !end->names && end->attempt == 0 && lane->processes.n > 0 &&
+                      weiri_lane_add_rejection(lane, s, end);
     weiri_record record = record_of(lane, s, WEIRI_RECORD_OUTCOME);
     record.type = weiri_bytes_of(end->type);
     record.version = s->version;
@@ -190,6 +201,8 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     record.payload = weiri_bytes_of(end->text);
     uint64_t offset = lane->next_outcome++;
     weiri_staged_add(&lane->filling->append.topics[WEIRI_TOPIC_OUTCOMES], &record);
+    if (unanswered)
+        weiri_lane_note_unanswered(lane, offset);
     if (moves)
         move_source(lane, s);
     if (remembered)
@@ -256,10 +269,11 @@ stage_event(weiri_lane *lane, weiri_subject *s, size_t i, bool remembered)
         record.flags |= WEIRI_RECORD_LAST;
     if (i == 0) {
         record.flags |= s->request->client_id ? WEIRI_RECORD_CLIENT_ID : 0;
-        if (remembered || s->source.size > 0) {
+        if (remembered || s->source.size > 0 || lane->processes.tells) {
             weiri_buffer_clear(&lane->headers);
             weiri_buffer_add_bytes(&lane->headers, s->headers);
             add_memory_headers(lane, s, remembered, s->source.size > 0);
+            add_positions(lane);
             record.headers = weiri_buffer_bytes(&lane->headers);
         }
     }
