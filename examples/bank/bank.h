@@ -9,5 +9,6 @@
 /* No amount, limit or balance is above this, so no sum of two overflows. */
 #define BANK_MOST_CENTS INT64_C(1000000000000000)
 
-extern const weir_aggregate bank_account;
+extern const weir_aggregate bank_account, bank_transfer;
+extern const weir_process bank_transferring;
 #endif

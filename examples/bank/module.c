@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The bank: accounts that take deposits and withdrawals. */
+ * The bank: accounts that take deposits and withdrawals, and transfers between them. */
 #include "bank.h"
 
 const weir_module weir_module_object = {
     .abi = WEIR_ABI,
     .name = "bank",
     .views = "views",
-    .aggregates = { &bank_account },
+    .aggregates = { &bank_account, &bank_transfer },
+    .processes = { &bank_transferring },
 };

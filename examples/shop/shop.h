@@ -7,5 +7,6 @@
 #include <weir/weir.h>
 #include "shop.pb-c.h"
 
-extern const weir_aggregate shop_stock;
+extern const weir_aggregate shop_order, shop_stock;
+extern const weir_process shop_fulfilment, shop_restocking;
 #endif

@@ -32,11 +32,11 @@ typedef struct weiri_timers {
     uint64_t fired, late_ms_most;
 } weiri_timers; /* zero-initialise */
 
-void weiri_timers_add(
+void weiri_due_add(
     weiri_timers *timers, int64_t at_ms, uint16_t aggregate, uint64_t hash, weiri_bytes key, const char *name, uint64_t set_by);
-weiri_timer *weiri_timers_take(weiri_timers *timers, int64_t *ret_at_ms); /* gives the earliest; n > 0 */
-void weiri_timers_return(weiri_timers *timers, int64_t at_ms, weiri_timer *timer);
-void weiri_timers_fini(weiri_timers *timers);
+weiri_timer *weiri_due_take(weiri_timers *timers, int64_t *ret_at_ms); /* gives the earliest; n > 0 */
+void weiri_due_return(weiri_timers *timers, int64_t at_ms, weiri_timer *timer);
+void weiri_due_fini(weiri_timers *timers);
 
 enum { WEIRI_UNANSWERED_KEPT = 1024 };
 typedef struct weiri_unanswered { /* offsets in outcomes, of the last ones: the words stand there */

@@ -12,7 +12,7 @@ void
 weiri_lane_timers_note(weiri_lane *lane, uint16_t aggregate, weiri_bytes key, size_t n, Weir__PendingTimer *const *pending)
 {
     for (size_t i = 0; i < n; i++)
-        weiri_timers_add(&lane->processes.timers, pending[i]->due_ms, aggregate, weiri_states_hash(aggregate, key), key, pending[i]->name,
+        weiri_due_add(&lane->processes.timers, pending[i]->due_ms, aggregate, weiri_states_hash(aggregate, key), key, pending[i]->name,
             pending[i]->set_by);
 }
 
@@ -146,10 +146,10 @@ weiri_lane_fire_timers(weiri_lane *lane)
         now_ms = lane->time_ms;
     for (unsigned n = 0; n < A_TURN && timers->n > 0 && timers->slots[0].at_ms <= now_ms && !weiri_lane_batch_full(lane); n++) {
         int64_t at_ms;
-        weiri_timer *timer = weiri_timers_take(timers, &at_ms);
+        weiri_timer *timer = weiri_due_take(timers, &at_ms);
         moved = true;
         if (fire(lane, timer, now_ms))
-            weiri_timers_return(timers, now_ms + (lane->share.on ? SENT_AGAIN_MS : AGAIN_MS), timer);
+            weiri_due_return(timers, now_ms + (lane->share.on ? SENT_AGAIN_MS : AGAIN_MS), timer);
         else
             weiri_release(timer);
     }

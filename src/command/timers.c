@@ -13,7 +13,7 @@ swap(weiri_timers *t, size_t i, size_t k)
 }
 
 void
-weiri_timers_return(weiri_timers *t, int64_t at_ms, weiri_timer *timer)
+weiri_due_return(weiri_timers *t, int64_t at_ms, weiri_timer *timer)
 {
     if (t->n == t->room) {
         t->room = t->room == 0 ? 64 : 2 * t->room;
@@ -26,7 +26,7 @@ weiri_timers_return(weiri_timers *t, int64_t at_ms, weiri_timer *timer)
 }
 
 void
-weiri_timers_add(weiri_timers *t, int64_t at_ms, uint16_t aggregate, uint64_t hash, weiri_bytes key, const char *name, uint64_t set_by)
+weiri_due_add(weiri_timers *t, int64_t at_ms, uint16_t aggregate, uint64_t hash, weiri_bytes key, const char *name, uint64_t set_by)
 {
     size_t name_size = strlen(name);
     weiri_timer *timer = weiri_allocate(sizeof *timer + name_size + key.size + 2);
@@ -38,11 +38,11 @@ weiri_timers_add(weiri_timers *t, int64_t at_ms, uint16_t aggregate, uint64_t ha
     timer->key_size = (uint8_t)key.size;
     memcpy(timer->names, name, name_size);
     memcpy(timer->names + name_size + 1, key.data, key.size);
-    weiri_timers_return(t, at_ms, timer);
+    weiri_due_return(t, at_ms, timer);
 }
 
 weiri_timer *
-weiri_timers_take(weiri_timers *t, int64_t *ret_at_ms)
+weiri_due_take(weiri_timers *t, int64_t *ret_at_ms)
 {
     weiri_timer *timer = t->slots[0].timer;
 
@@ -61,7 +61,7 @@ weiri_timers_take(weiri_timers *t, int64_t *ret_at_ms)
 }
 
 void
-weiri_timers_fini(weiri_timers *t)
+weiri_due_fini(weiri_timers *t)
 {
     for (size_t i = 0; i < t->n; i++)
         weiri_release(t->slots[i].timer);

@@ -18,7 +18,7 @@ typedef struct keyword {
 static const keyword keywords[] = {
     { "given", WEIRI_STEP_GIVEN },
     { "when", WEIRI_STEP_WHEN },
-    { "run", WEIRI_STEP_WHEN },
+    { "run", WEIRI_STEP_RUN },
     { "after", WEIRI_STEP_AFTER },
     { "then", WEIRI_STEP_THEN },
     { "state", WEIRI_STEP_STATE },

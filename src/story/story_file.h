@@ -7,8 +7,9 @@
 
 typedef enum weiri_step_kind {
     WEIRI_STEP_GIVEN,
-    WEIRI_STEP_WHEN, /* `run` too: without processes both are one step */
-    WEIRI_STEP_AFTER,
+    WEIRI_STEP_WHEN,
+    WEIRI_STEP_RUN,
+    WEIRI_STEP_AFTER, /* up to here: steps that do something */
     WEIRI_STEP_THEN,
     WEIRI_STEP_STATE,
     WEIRI_STEP_ROWS,

@@ -9,55 +9,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "story/story.h"
+#include "story/story_testing.h"
 #include "testing_module.h"
 
-/* A run of one story in memory: what TAP and talk said. */
-typedef struct said {
-    int result;
-    char *tap, *talk;
-} said;
-
-static char directory[] = "/tmp/weir-story.XXXXXX";
-static char path[64];
-
-static void
-write_file(const char *name, const char *text)
-{
-    char whole[128];
-
-    (void)snprintf(whole, sizeof whole, "%s/%s", directory, name);
-    FILE *file = fopen(whole, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    (void)fclose(file);
-}
-
-static said
-run_story(const char *text, const char *views)
-{
-    const char *const paths[] = { path, NULL };
-    size_t size;
-    said s = { 0 };
-
-    write_file("a.story", text);
-    FILE *tap = open_memstream(&s.tap, &size), *talk = open_memstream(&s.talk, &size);
-    s.result = weiri_story_run(&testing_module, views, paths, tap, talk);
-    (void)fclose(tap);
-    (void)fclose(talk);
-    return s;
-}
-
-/* Runs a story; `result` failed tests and, if `words` is not NULL, these words in what is said. */
 static void
 expect(const char *text, int result, const char *words)
 {
-    said s = run_story(text, NULL);
-
-    if (s.result != result || (words != NULL && strstr(s.talk, words) == NULL))
-        fail_msg("%d failed instead of %d:\n%s%s", s.result, result, s.tap, s.talk);
-    free(s.tap);
-    free(s.talk);
+    weiri_story_expect(&testing_module, text, result, words);
 }
 
 static void
@@ -127,8 +85,8 @@ test_a_step_with_a_mistake_names_it(void **state)
     expect("test t\nwhen Ad counter_id=a\n", 1, "did you mean");
     expect("test t\nwhen Add counter_id=a amuont=3\n", 1, "did you mean 'amount'?");
     expect("test t\nwhen Add amount=3\n", 1, "counter_id: the key of testing.v1.Add must be");
-    expect("test t\nwhen rejected x Add counter_id=a\n", 1, "has none");
-    expect("test t\nstate nothing a\n", 1, "no aggregate 'nothing'");
+    expect("test t\nwhen rejected x Add counter_id=a\n", 1, "no process has sent");
+    expect("test t\nstate nothing a\n", 1, "no aggregate or process 'nothing'");
     expect("test t\nrows a.b\n", 1, "this module has no views");
 }
 
@@ -137,20 +95,22 @@ test_rows_are_compared_and_untouched_updates_are_named(void **state)
 {
     char views[64];
 
-    (void)snprintf(views, sizeof views, "%s/views", directory);
+    (void)snprintf(views, sizeof views, "%s/views", weiri_story_directory);
     assert_int_equal(mkdir(views, 0700), 0);
-    write_file("views/c.sql", "-- schema:\nCREATE TABLE c (id TEXT PRIMARY KEY, total INTEGER NOT NULL, half REAL, none TEXT);\n"
-                              "-- on: testing.v1.Added\nINSERT INTO c VALUES (:counter_id, :amount, :amount / 2.0, NULL);\n"
-                              "-- on: testing.v1.WasReset\nUPDATE c SET total = 0 WHERE id = 'nobody';\n"
-                              "-- query: big(least integer = 2)\nSELECT id, total FROM c WHERE total >= :least;\n");
-    said s = run_story("test t\ngiven Added counter_id=a|b amount=3\nrows c.c\n | a\\|b | 3 | 1.5 | null |\nrows c.big least=4\n"
-                       "rows c.c total=gt.4\n",
+    weiri_story_write("views/c.sql", "-- schema:\nCREATE TABLE c (id TEXT PRIMARY KEY, total INTEGER NOT NULL, half REAL, none TEXT);\n"
+                                     "-- on: testing.v1.Added\nINSERT INTO c VALUES (:counter_id, :amount, :amount / 2.0, NULL);\n"
+                                     "-- on: testing.v1.WasReset\nUPDATE c SET total = 0 WHERE id = 'nobody';\n"
+                                     "-- query: big(least integer = 2)\nSELECT id, total FROM c WHERE total >= :least;\n");
+    weiri_story_said s = weiri_story_say(&testing_module,
+        "test t\ngiven Added counter_id=a|b amount=3\nrows c.c\n | a\\|b | 3 | 1.5 | null |\nrows c.big least=4\n"
+        "rows c.c total=gt.4\n",
         views);
     if (s.result != 0)
         fail_msg("%s", s.talk);
     free(s.tap);
     free(s.talk);
-    s = run_story("test t\ngiven Added counter_id=a amount=3\nand WasReset counter_id=a was=3\nrows c.big\n | a | 0 |\n", views);
+    s = weiri_story_say(
+        &testing_module, "test t\ngiven Added counter_id=a amount=3\nand WasReset counter_id=a was=3\nrows c.big\n | a | 0 |\n", views);
     assert_int_equal(s.result, 1);
     assert_non_null(strstr(s.talk, "a.story:4: rows c.big\n      | a | 3 |\n"));
     assert_non_null(strstr(s.talk, "c.sql:6"));
@@ -171,11 +131,5 @@ main(void)
         cmocka_unit_test(test_a_step_with_a_mistake_names_it),
         cmocka_unit_test(test_rows_are_compared_and_untouched_updates_are_named),
     };
-    if (mkdtemp(directory) == NULL)
-        return 1;
-    (void)snprintf(path, sizeof path, "%s/a.story", directory);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[96];
-    (void)snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command) != 0 ? 1 : failed;
+    return weiri_story_tests(tests, sizeof tests / sizeof *tests);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a step does to the world of a test. An event takes the way it takes in a lane: packed, unpacked, upcast, evolved.
  * Thread: one. */
-#include "story/story_world.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "story/story_process.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +24,10 @@ weiri_story_world_forget_results(weiri_story_world *world)
         if (result->message != NULL)
             protobuf_c_message_free_unpacked(result->message, NULL);
         weiri_release(result->code);
-        weiri_release(result->text);
+        weiri_release(result->timer);
     }
     world->n_results = 0;
+    world->steps = 0;
 }
 
 void
@@ -39,6 +40,13 @@ weiri_story_world_fini(weiri_story_world *world)
         weiri_release(world->states[i].key);
     }
     weiri_release(world->states);
+    for (size_t i = world->delivered; i < world->n_mail; i++)
+        weiri_story_mail_fini(&world->mail[i]);
+    weiri_release(world->mail);
+    for (size_t i = 0; i < world->n_sent; i++)
+        weiri_story_mail_fini(&world->sent[i]);
+    weiri_release(world->sent);
+    weiri_reaction_fini(&world->reaction);
     weiri_views_free(world->views);
 }
 
@@ -58,8 +66,8 @@ empty_state(const weiri_schema *schema, uint16_t aggregate)
     return protobuf_c_message_unpack(weiri_schema_state(schema, aggregate)->descriptor, NULL, 0, NULL);
 }
 
-static weiri_story_state *
-state_of(weiri_story_world *world, uint16_t aggregate, const char *key)
+weiri_story_state *
+weiri_story_state_of(weiri_story_world *world, uint16_t aggregate, const char *key)
 {
     const weiri_story_state *known = weiri_story_world_state(world, aggregate, key);
 
@@ -102,8 +110,9 @@ show_views(weiri_story_world *world, const weiri_type *type, const char *key, ui
     return world->views == NULL ? WEIR_OK : weiri_views_apply(world->views, &record, err);
 }
 
-weir_status
-weiri_story_world_happen(weiri_story_world *world, const weiri_type *type, const ProtobufCMessage *event, uint32_t index, weir_error *err)
+static weir_status
+happen(
+    weiri_story_world *world, const weiri_type *type, const ProtobufCMessage *event, uint32_t index, weiri_story_how how, weir_error *err)
 {
     char key[256];
     const weiri_type *newest;
@@ -118,28 +127,36 @@ weiri_story_world_happen(weiri_story_world *world, const weiri_type *type, const
     status = weiri_type_unpack_event(type, weiri_buffer_bytes(&packed), false, NULL, &newest, &message, &upcast, err);
     if (status != WEIR_OK)
         goto out;
-    weiri_story_state *state = state_of(world, newest->aggregate, key);
+    weiri_story_state *state = weiri_story_state_of(world, newest->aggregate, key);
     state->version++;
     if (newest->evolve != NULL)
         newest->evolve(state->message, message);
-    protobuf_c_message_free_unpacked(message, NULL);
     status = show_views(world, type, key, state->version, index, weiri_buffer_bytes(&packed), err);
-    world->events++;
+    if (status == WEIR_OK)
+        status = weiri_story_reach(world, type, weiri_buffer_bytes(&packed), message, how, err);
+    protobuf_c_message_free_unpacked(message, NULL);
 out:
     weiri_buffer_fini(&packed);
     return status;
 }
 
-static weiri_story_result *
-add_result(weiri_story_world *world)
+weir_status
+weiri_story_world_happen(
+    weiri_story_world *world, const weiri_type *type, const ProtobufCMessage *event, weiri_story_how how, weir_error *err)
+{
+    return happen(world, type, event, 0, how, err);
+}
+
+weiri_story_result *
+weiri_story_result_add(weiri_story_world *world, weiri_story_result_kind kind)
 {
     world->results = weiri_reallocate(world->results, (world->n_results + 1) * sizeof *world->results);
-    world->results[world->n_results] = (weiri_story_result){ 0 };
+    world->results[world->n_results] = (weiri_story_result){ .kind = kind };
     return &world->results[world->n_results++];
 }
 
 static weir_status
-take_events(weiri_story_world *world, const weir_decision *d, weir_error *err)
+take_events(weiri_story_world *world, const weir_decision *d, weiri_story_how how, weir_error *err)
 {
     weir_status status = WEIR_OK;
 
@@ -147,21 +164,30 @@ take_events(weiri_story_world *world, const weir_decision *d, weir_error *err)
         weiri_bytes bytes = weiri_decision_event(d, i);
         const weiri_type *type = d->emitted[i].type;
         ProtobufCMessage *message = protobuf_c_message_unpack(type->descriptor, NULL, bytes.size, bytes.data);
-        weiri_story_result *result = add_result(world);
+        weiri_story_result *result = weiri_story_result_add(world, WEIRI_RESULT_EVENT);
         result->type = type;
         result->message = message;
-        status = weiri_story_world_happen(world, type, message, (uint32_t)i, err);
+        status = happen(world, type, message, (uint32_t)i, how, err);
     }
     return status;
 }
 
+static void
+take_rejection(weiri_story_world *world, const weir_decision *d, const weiri_story_mail *from)
+{
+    if (from != NULL)
+        weiri_story_post_rejection(world, from, d->code, d->text);
+    else
+        weiri_story_result_add(world, WEIRI_RESULT_REJECTED)->code = weiri_text_copy(d->code);
+}
+
 weir_status
-weiri_story_world_decide(weiri_story_world *world, const weiri_type *type, const ProtobufCMessage *command, weir_error *err)
+weiri_story_decide(weiri_story_world *world, const weiri_type *type, const ProtobufCMessage *command, const weiri_story_mail *from,
+    weiri_story_how how, weir_error *err)
 {
     weir_decision d = { 0 };
     char key[256], id[32];
 
-    weiri_story_world_forget_results(world);
     weir_status status = key_of(type, command, key, err);
     if (status != WEIR_OK)
         return status;
@@ -171,11 +197,9 @@ weiri_story_world_decide(weiri_story_world *world, const weiri_type *type, const
     weiri_decision_begin(&d, world->schema, type, key, weiri_bytes_of(id), known == NULL ? 0 : known->version, world->time_ms);
     status = weiri_decision_run(&d, known == NULL ? fresh : known->message, command);
     if (status == WEIR_OK)
-        status = take_events(world, &d, err);
+        status = take_events(world, &d, how, err);
     else if (status == WEIR_REJECTED) {
-        weiri_story_result *result = add_result(world);
-        result->code = weiri_text_copy(d.code);
-        result->text = weiri_text_copy(d.text);
+        take_rejection(world, &d, from);
         status = WEIR_OK;
     } else
         weiri_error_set(err, status, "%s", d.text);
@@ -184,4 +208,13 @@ weiri_story_world_decide(weiri_story_world *world, const weiri_type *type, const
         protobuf_c_message_free_unpacked(fresh, NULL);
     weiri_decision_fini(&d);
     return status;
+}
+
+weir_status
+weiri_story_world_decide(
+    weiri_story_world *world, const weiri_type *type, const ProtobufCMessage *command, weiri_story_how how, weir_error *err)
+{
+    weir_status status = weiri_story_decide(world, type, command, NULL, how, err);
+
+    return status == WEIR_OK && how == WEIRI_STORY_RUN ? weiri_story_carry_out(world, err) : status;
 }

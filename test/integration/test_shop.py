@@ -22,7 +22,7 @@ class Shop(ShopCase):
             self.assertEqual(again["accepted"], 0)
             self.assert_views_are_the_oracles(client)
         before = self.dumps()
-        self.assertEqual(len(before), 3)
+        self.assertEqual(len(before), 5)
         self.assertEqual(weir("verify", "--dir", self.dir).returncode, 0)
 
         shutil.rmtree(self.dir / "views")

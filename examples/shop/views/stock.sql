@@ -12,5 +12,11 @@ UPDATE stock SET on_hand = on_hand - :quantity WHERE sku = :sku;
 -- on: shop.v1.StockReturned
 UPDATE stock SET on_hand = on_hand + :quantity WHERE sku = :sku;
 
+-- on: shop.v1.StockReserved
+UPDATE stock SET on_hand = on_hand - :quantity WHERE sku = :sku;
+
+-- on: shop.v1.StockReleased, shop.v1.StockTakenBack
+UPDATE stock SET on_hand = on_hand + :quantity WHERE sku = :sku;
+
 -- query: running_low(threshold integer = 5)
 SELECT sku, on_hand FROM stock WHERE on_hand < :threshold ORDER BY on_hand, sku;
