@@ -11,12 +11,15 @@ weiri_handler weiri_http_command, weiri_http_commands;
 weiri_handler weiri_http_state, weiri_http_history, weiri_http_outcome, weiri_http_source, weiri_http_events;
 /* views.c */
 weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_rebuild;
+/* pages.c */
+weiri_handler weiri_http_root, weiri_http_console, weiri_http_app;
 /* feeds_open.c */
 weiri_handler weiri_http_changes;
 /* quarantine.c */
 weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
 /* about.c */
-weiri_handler weiri_http_root, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live, weiri_http_ready, weiri_http_later;
+weiri_handler weiri_http_listing, weiri_http_settings, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live,
+    weiri_http_ready, weiri_http_later;
 
 /* parameters.c: refuses a query parameter that `names` (NULL at its end) does not hold, or that comes twice; false: the request has
  * its problem and is answered. */
