@@ -38,18 +38,45 @@ allow_files(const weiri_settings *settings)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static weir_status
-open_engine(running *r, weiri_problems *problems, weir_error *err)
+/* The directory `app` beside the module's views, unless a setting names another; "": there is none. */
+static void
+pages_of(const running *r, weiri_buffer *to)
 {
+    const char *said = weiri_settings_text(&r->settings, "pages"), *views = r->module.views_dir;
+    const char *slash = views == NULL ? NULL : strrchr(views, '/');
+
+    if (said[0] != '\0')
+        weiri_buffer_add_text(to, said);
+    else if (slash != NULL)
+        weiri_buffer_print(to, "%.*s/app", (int)(slash - views), views);
+    else if (views != NULL)
+        weiri_buffer_add_text(to, "app");
+}
+
+static weir_status
+start_http(running *r, weir_error *err)
+{
+    weiri_buffer pages = { 0 };
+
+    pages_of(r, &pages);
     const weiri_http_config config = { .listen = r->listen,
         .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
         .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
         .idle_s = (uint32_t)weiri_settings_number(&r->settings, "http.idle"),
+        .app_dir = pages.size > 0 ? weiri_buffer_text(&pages) : NULL,
+        .settings = &r->settings,
         .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
+    weir_status status = weiri_http_start(r->service, &config, &r->http, err);
+    weiri_buffer_fini(&pages);
+    return status;
+}
 
+static weir_status
+open_engine(running *r, weiri_problems *problems, weir_error *err)
+{
     weir_status status = weiri_service_open(
         r->module.module, r->module.views_dir, r->module.build_id, &r->settings, &r->service, problems, err);
-    return status != WEIR_OK ? status : weiri_http_start(r->service, &config, &r->http, err);
+    return status != WEIR_OK ? status : start_http(r, err);
 }
 
 static weir_status

@@ -20,6 +20,7 @@ const weiri_setting_row weiri_setting_rows[] = {
     { "partitions", WEIRI_SETTING_NUMBER, "4", 1, 64, "partitions of a new log; an old one keeps its own" },
     { "threads", WEIRI_SETTING_NUMBER, "0", 0, 64, "threads of the lanes; 0: one a partition, at most one a core" },
     { "views", WEIRI_SETTING_TEXT, "", 0, 0, "directory of the view files; empty: the module's own" },
+    { "pages", WEIRI_SETTING_TEXT, "", 0, 0, "directory of the pages under /app/; empty: `app` beside the module's views" },
     { "listen", WEIRI_SETTING_TEXT, "127.0.0.1:8080", 0, 0, "address and port of HTTP; port 0: any free one" },
     { "http.threads", WEIRI_SETTING_NUMBER, "0", 0, 64, "threads of HTTP; 0: one a core, at most 4" },
     { "http.connections", WEIRI_SETTING_NUMBER, "10000", 1, 1000000, "connections at once" },

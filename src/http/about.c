@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a program or a person may ask about the engine itself. Thread: HTTP. */
+#include "http/answer.h"
 #include "http/handlers.h"
 #include "http/routes.h"
 
@@ -61,6 +62,35 @@ weiri_http_metrics(weiri_request *request)
     weiri_request_ready(request);
 }
 
+/* Every setting in force and where it came from; secrets are hidden, as in `weir config`. */
+void
+weiri_http_settings(weiri_request *request)
+{
+    static const char *const names[] = { NULL };
+    weiri_buffer *to = &request->reply.body, value = { 0 };
+    const weiri_settings *settings = request->http->settings;
+
+    if (!weiri_http_parameters_known(request, names))
+        return;
+    weiri_buffer_add_text(to, "{\"settings\":[");
+    for (const weiri_setting_row *row = weiri_setting_rows; settings != NULL && row->name != NULL; row++) {
+        weiri_buffer_clear(&value);
+        weiri_settings_show(settings, row->name, &value);
+        weiri_buffer_print(to, "%s{\"name\":\"%s\",\"value\":", row == weiri_setting_rows ? "" : ",", row->name);
+        weiri_answer_add_text(to, weiri_buffer_text(&value));
+        weiri_buffer_add_text(to, ",\"from\":");
+        weiri_answer_add_text(to, weiri_settings_origin(settings, row->name));
+        weiri_buffer_add_text(to, ",\"what\":");
+        weiri_answer_add_text(to, row->what);
+        weiri_buffer_add_char(to, '}');
+    }
+    weiri_buffer_add_text(to, "]}");
+    weiri_buffer_fini(&value);
+    request->reply.http = 200;
+    request->reply.content_type = "application/json";
+    weiri_request_ready(request);
+}
+
 void
 weiri_http_live(weiri_request *request)
 {
@@ -83,7 +113,7 @@ weiri_http_later(weiri_request *request)
 
 /* The listing, as text or, where JSON is asked for, as an array. The paths and words are ours: nothing in them needs escaping. */
 void
-weiri_http_root(weiri_request *request)
+weiri_http_listing(weiri_request *request)
 {
     const char *accept = request->headers.accept;
     bool json = accept != NULL && weiri_accept_quality(accept, "application/json") > weiri_accept_quality(accept, "text/plain");

@@ -19,8 +19,8 @@ title_of(int http)
     return "Error";
 }
 
-static void
-add_json_text(weiri_buffer *to, const char *text)
+void
+weiri_answer_add_text(weiri_buffer *to, const char *text)
 {
     weiri_buffer_add_char(to, '"');
     for (; *text != '\0'; text++) {
@@ -46,8 +46,40 @@ weiri_answer_http_problem(weiri_reply *reply, int http, const char *format, ...)
     weiri_reply_fini(reply);
     *reply = (weiri_reply){ .http = http, .content_type = "application/problem+json" };
     weiri_buffer_print(&reply->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title_of(http), http);
-    add_json_text(&reply->body, detail);
+    weiri_answer_add_text(&reply->body, detail);
     weiri_buffer_add_char(&reply->body, '}');
+}
+
+/* What a page may load comes from here, and nobody frames it. */
+static bool
+add_page_headers(struct MHD_Response *response, const weiri_page *page)
+{
+    static const char *const headers[][2] = {
+        { "Content-Security-Policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'" },
+        { "X-Content-Type-Options", "nosniff" },
+        { "Referrer-Policy", "no-referrer" },
+        { "Cache-Control", "no-cache" },
+    };
+    bool good = MHD_add_response_header(response, "ETag", page->etag) == MHD_YES;
+
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        good = good && MHD_add_response_header(response, headers[i][0], headers[i][1]) == MHD_YES;
+    return good;
+}
+
+static struct MHD_Response *
+make_response(weiri_request *request)
+{
+    const weiri_page *page = request->page;
+    weiri_reply *reply = &request->reply;
+
+    if (request->live != NULL)
+        return weiri_feeds_response(request);
+    if (page == NULL)
+        return MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_PERSISTENT);
+    return MHD_create_response_from_buffer(reply->http == 304 ? 0 : page->size, (void *)(uintptr_t)page->data, MHD_RESPMEM_PERSISTENT);
 }
 
 static bool
@@ -55,6 +87,8 @@ is_not_modified(const weiri_request *request)
 {
     const weiri_reply *reply = &request->reply;
 
+    if (request->page != NULL && request->headers.if_none_match != NULL)
+        return strstr(request->headers.if_none_match, request->page->etag) != NULL;
     return request->headers.if_none_match != NULL && request->method_is_get && reply->http == 200 && reply->has_version &&
            weiri_etag_listed(request->headers.if_none_match, reply->version);
 }
@@ -89,6 +123,8 @@ add_headers(struct MHD_Response *response, weiri_request *request, bool close)
         good = good && MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES;
     if (reply->traceparent[0] != '\0')
         good = good && MHD_add_response_header(response, "traceparent", reply->traceparent) == MHD_YES;
+    if (request->page != NULL)
+        good = good && add_page_headers(response, request->page);
     if (request->allow != NULL)
         good = good && MHD_add_response_header(response, "Allow", request->allow) == MHD_YES;
     if (close)
@@ -107,9 +143,7 @@ weiri_answer_send(weiri_request *request, bool close)
         reply->content_type = NULL;
         weiri_buffer_clear(&reply->body);
     }
-    struct MHD_Response *response = request->live != NULL
-                                        ? weiri_feeds_response(request)
-                                        : MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = make_response(request);
     if (response == NULL)
         return MHD_NO;
     atomic_fetch_add_explicit(&request->http->reply_bytes, reply->body.size, memory_order_relaxed);

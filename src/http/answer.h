@@ -11,4 +11,7 @@ enum MHD_Result weiri_answer_send(weiri_request *request, bool close);
 /* A problem that only HTTP knows (405, 413, 415, ...): about:blank, so its title is the status's own words (RFC 9457, 4.2.1). */
 void weiri_answer_http_problem(weiri_reply *reply, int http, const char *format, ...) WEIR_PRINTF(3, 4);
 
+/* Appends a JSON string; `text` is UTF-8. */
+void weiri_answer_add_text(weiri_buffer *to, const char *text);
+
 #endif

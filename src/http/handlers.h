@@ -12,6 +12,8 @@ weiri_handler weiri_http_state, weiri_http_history, weiri_http_outcome, weiri_ht
 /* views.c */
 weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_rebuild, weiri_http_view_pause, weiri_http_view_resume,
     weiri_http_view_diff;
+/* pages.c */
+weiri_handler weiri_http_root, weiri_http_console, weiri_http_app;
 /* feeds_open.c */
 weiri_handler weiri_http_changes;
 /* quarantine.c */
@@ -19,7 +21,8 @@ weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
 /* letters.c */
 weiri_handler weiri_http_letters, weiri_http_letter, weiri_http_letter_retry, weiri_http_letter_discard;
 /* about.c */
-weiri_handler weiri_http_root, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live, weiri_http_ready, weiri_http_later;
+weiri_handler weiri_http_listing, weiri_http_settings, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live,
+    weiri_http_ready, weiri_http_later;
 
 /* parameters.c: refuses a query parameter that `names` (NULL at its end) does not hold, or that comes twice; false: the request has
  * its problem and is answered. */

@@ -348,6 +348,7 @@ weiri_request_target(void *cls, const char *raw, struct MHD_Connection *connecti
     request->discarded = 0;
     request->allow = NULL;
     request->live = NULL;
+    request->page = NULL;
     request->target_error.status = WEIR_OK;
     if (weiri_target_parse(&request->target, raw, &request->target_error) != WEIR_OK)
         weiri_assert(request->target_error.status != WEIR_OK);

@@ -11,6 +11,7 @@
 #include "engine/service.h"
 #include "http/accept.h"
 #include "http/feeds.h"
+#include "http/pages.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "http/target.h"
@@ -46,6 +47,8 @@ struct weiri_http {
     _Atomic uint64_t turned_away; /* connections beyond connections_most */
     weiri_watch watch;
     weiri_feeds feeds;
+    weiri_page *app;                       /* the module's own pages; NULL: none */
+    const struct weiri_settings *settings; /* to be shown; NULL: none */
 };
 
 typedef struct weiri_request_headers { /* borrowed from the connection; NULL: not there */
@@ -71,12 +74,13 @@ typedef struct weiri_request {
     char id[WEIRI_KEY_MOST + 1];
     size_t body_most, body_counted, reply_counted, discarded;
     weiri_buffer body;
-    int64_t wait_until_us; /* of a view that waits: views.c */
-    uint64_t limit;        /* of a page of events: aggregates.c */
-    bool json_array;       /* the form of a batch: commands.c */
-    weiri_reply reply;     /* filled by whoever answers */
-    weiri_live *live;      /* a feed begins instead of the reply's body: feeds.c */
-    const char *allow;     /* Allow: of a 405 and of OPTIONS */
+    int64_t wait_until_us;  /* of a view that waits: views.c */
+    uint64_t limit;         /* of a page of events: aggregates.c */
+    bool json_array;        /* the form of a batch: commands.c */
+    weiri_reply reply;      /* filled by whoever answers */
+    const weiri_page *page; /* it instead of the reply's body: pages.c */
+    weiri_live *live;       /* a feed begins instead of the reply's body: feeds.c */
+    const char *allow;      /* Allow: of a 405 and of OPTIONS */
     char allow_text[64];
 } weiri_request;
 

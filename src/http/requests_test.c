@@ -115,14 +115,24 @@ test_an_unknown_path_is_404(void **state)
 }
 
 static void
-test_what_comes_later_says_so(void **state)
+test_pages_are_looked_up_by_name_alone(void **state)
 {
-    static const char *const paths[] = { "GET /app/", "GET /app", "GET /app/a/b.html", "GET /openapi.json" };
+    static const char *const paths[] = { "GET /console/..%2f..%2fetc%2fpasswd", "GET /console/index.html%2f", "GET /console/%2e%2e",
+        "GET /console/meson.build", "GET /app/", "GET /app", "GET /app/a/b.html", "GET /app/..%2fx" };
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         ask(paths[i], "", NULL);
-        assert_refused(404, "not in this version");
+        assert_refused(404, i < 4 ? "there is no page" : "has no pages");
     }
+    assert_int_equal(ask("GET /console/main.js", "", NULL), 200);
+    assert_header("Content-Type", "text/javascript; charset=utf-8");
+    assert_header("X-Content-Type-Options", "nosniff");
+    assert_int_equal(ask("GET /", "Accept: text/html,*/*;q=0.8\r\n", NULL), 200);
+    assert_says("<!doctype html>");
+    assert_int_equal(ask("GET /", "", NULL), 200);
+    assert_says("upstream commands");
+    ask("GET /openapi.json", "", NULL);
+    assert_refused(404, "not in this version");
 }
 
 /* Reads what comes until these words are in it, or the connection ends. */
@@ -468,7 +478,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_malformed_target_is_400),
         TEST(test_an_unknown_path_is_404),
-        TEST(test_what_comes_later_says_so),
+        TEST(test_pages_are_looked_up_by_name_alone),
         TEST(test_a_feed_goes_on_until_there_is_no_more),
         TEST(test_another_method_is_405_with_allow),
         TEST(test_an_unknown_content_type_is_415),

@@ -42,9 +42,11 @@ const weiri_route weiri_routes[] = {
     { "GET", "/health/live", weiri_http_live, WEIRI_ROUTE_NO_BODY, "200 while the engine runs" },
     { "GET", "/health/ready", weiri_http_ready, WEIRI_ROUTE_NO_BODY, "200 when it takes commands" },
     { "GET", "/openapi.json", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
-    { "GET", "/app/...", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
-    { "GET", "/app", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
-    { "GET", "/", weiri_http_root, WEIRI_ROUTE_NO_BODY, "this list" },
+    { "GET", "/settings", weiri_http_settings, WEIRI_ROUTE_NO_BODY, "every setting in force and where it came from" },
+    { "GET", "/app/...", weiri_http_app, WEIRI_ROUTE_NO_BODY, "the module's own pages" },
+    { "GET", "/app", weiri_http_app, WEIRI_ROUTE_NO_BODY, NULL },
+    { "GET", "/console/{file}", weiri_http_console, WEIRI_ROUTE_NO_BODY, NULL },
+    { "GET", "/", weiri_http_root, WEIRI_ROUTE_NO_BODY, "this list; to a browser, the console" },
     { NULL, NULL, NULL, WEIRI_ROUTE_NO_BODY, NULL, false },
 };
 

@@ -82,6 +82,11 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     status = weiri_listen(config->listen, &fd, &http->port, err);
     if (status != WEIR_OK)
         goto out;
+    http->settings = config->settings;
+    if (config->app_dir != NULL)
+        status = weiri_http_pages_load(config->app_dir, &http->app, err);
+    if (status != WEIR_OK)
+        goto out;
     status = weiri_pool_start(&http->pool, err);
     if (status != WEIR_OK)
         goto out;
@@ -109,6 +114,7 @@ out:
     weiri_pool_stop(http->pool);
     if (fd >= 0)
         (void)close(fd);
+    weiri_http_pages_free(http->app);
     weiri_release(http);
     return status;
 }
@@ -144,5 +150,6 @@ weiri_http_stop(weiri_http *http)
     while (atomic_load(&http->lingering) > 0)
         (void)usleep(1000);
     weiri_pool_stop(http->pool);
+    weiri_http_pages_free(http->app);
     weiri_release(http);
 }

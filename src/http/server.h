@@ -8,11 +8,13 @@
 typedef struct weiri_http weiri_http;
 
 typedef struct weiri_http_config {
-    const char *listen;   /* "127.0.0.1:8080"; port 0: any free one */
-    uint32_t threads;     /* 0: min(4, cores) */
-    uint32_t connections; /* at once; 0: 10,000 */
-    uint32_t idle_s;      /* after which a connection is closed on which nothing moves; 0: 60 */
-    int64_t outcome_ms;   /* how long a command may wait for its outcome; 0: 30,000 */
+    const char *listen;             /* "127.0.0.1:8080"; port 0: any free one */
+    uint32_t threads;               /* 0: min(4, cores) */
+    uint32_t connections;           /* at once; 0: 10,000 */
+    uint32_t idle_s;                /* after which a connection is closed on which nothing moves; 0: 60 */
+    const char *app_dir;            /* the pages under /app/; NULL: none */
+    const weiri_settings *settings; /* what GET /settings shows; borrowed; NULL: nothing */
+    int64_t outcome_ms;             /* how long a command may wait for its outcome; 0: 30,000 */
 } weiri_http_config;
 
 /* Owns: gives *ret_http. Errors: INVALID (address), IO (port taken: says so). The service must outlive it. */
