@@ -189,7 +189,8 @@ route_event(weiri_router *router, weiri_route *route, const weiri_record *record
         if (!router->listens[i][type->newest->number] || record->source < route->positions[i])
             continue;
         if (event == NULL)
-            status = weiri_type_unpack_event(type, record->payload, (record->flags & WEIRI_RECORD_JSON) != 0, NULL, &newest, &event, &upcast, &router->err);
+            status = weiri_type_unpack_event(
+                type, record->payload, (record->flags & WEIRI_RECORD_JSON) != 0, NULL, &newest, &event, &upcast, &router->err);
         if (status != WEIR_OK)
             break;
         weiri_bytes key = weiri_process_key(module->processes[i], event, digits);
