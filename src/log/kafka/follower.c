@@ -104,6 +104,28 @@ read_error(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, 
     }
 }
 
+/* Is it the copy's last event? Offsets and positions may be the same by chance, where the same was sent again; times are not. */
+static bool
+is_copys_last(weiri_kafka_part *part, const weiri_record *record)
+{
+    weiri_log *copy = part->k->copy;
+    const uint64_t end = weiri_log_end(copy, WEIRI_TOPIC_EVENTS, part->number);
+    weiri_chunk chunk = { 0 };
+    weiri_record last;
+    uint64_t offset;
+    bool same = false;
+    weir_error err;
+    weir_status status = end == 0 ? WEIR_NOT_FOUND : weiri_log_read(copy, WEIRI_TOPIC_EVENTS, part->number, end - 1, &chunk, &err);
+
+    while (status == WEIR_OK && weiri_chunk_next(&chunk, &last, &offset, &status) && status == WEIR_OK) {
+        if (offset + 1 == end)
+            same = last.source == record->source && last.index == record->index && last.version == record->version &&
+                   last.time_ms == record->time_ms && weiri_bytes_equal(last.key, record->key);
+    }
+    weiri_chunk_fini(&chunk);
+    return same;
+}
+
 /* The last record that the copy has must still be where it was: else these are the topics of another day, even if they go further. */
 static weir_status
 check_last(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, weir_error *err)
@@ -121,7 +143,7 @@ check_last(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, 
     if (same && entry.fence)
         same = mark->incarnation[side] == entry.offset;
     else if (same && side == WEIRI_KAFKA_EVENTS)
-        same = record->source == mark->last_source && record->index == mark->last_index;
+        same = record->source == mark->last_source && record->index == mark->last_index && is_copys_last(part, record);
     else if (same)
         same = record->source == mark->last_outcome;
     if (same && !entry.fence)
