@@ -411,7 +411,8 @@ bare_weigh(const char *brokers, const char *app, const char *topic, unsigned n)
 static rd_kafka_t *
 join(const char *brokers, const char *app)
 {
-    const char *const properties[] = { "group.id", app, "session.timeout.ms", "10000", "heartbeat.interval.ms", "1000", NULL };
+    const char *const properties[] = { "group.id", app, "session.timeout.ms", "6000", "heartbeat.interval.ms", "500",
+        "statistics.interval.ms", "250", NULL };
     rd_kafka_t *rk = handle(brokers, RD_KAFKA_CONSUMER, properties);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1), *given = NULL;
     char name[64];

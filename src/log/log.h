@@ -122,6 +122,7 @@ typedef struct weiri_shared_metrics {
     uint64_t lag;                     /* offsets of events and outcomes that are not in the copy yet, as far as is known */
     uint64_t held;           /* offsets of commands of served partitions that nobody reads, since a transaction before them is open */
     uint32_t served, halted; /* partitions */
+    uint32_t behind;         /* partitions whose end the copy has not reached yet since the log was opened */
 } weiri_shared_metrics;
 
 typedef struct weiri_log_metrics {

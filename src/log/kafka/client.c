@@ -19,9 +19,12 @@ static const setting of_reader[] = { { "isolation.level", "read_committed" }, { 
     { "fetch.wait.max.ms", "20" }, { "fetch.error.backoff.ms", "50" }, { "queued.max.messages.kbytes", "16384" }, { "check.crcs", "true" },
     { NULL, NULL } };
 static const setting of_looker[] = { { "isolation.level", "read_uncommitted" }, { "enable.auto.commit", "false" }, { NULL, NULL } };
+/* A killed member holds up all others until its session ends: no longer than brokers allow by default. Heartbeats, which bring the
+ * word that others must join again, leave when librdkafka's main thread wakes, once a second; its statistics, which nobody reads here,
+ * wake it more often. */
 static const setting of_member[] = { { "isolation.level", "read_committed" }, { "enable.auto.commit", "false" },
     { "enable.auto.offset.store", "false" }, { "auto.offset.reset", "error" }, { "partition.assignment.strategy", "range" },
-    { "session.timeout.ms", "10000" }, { "heartbeat.interval.ms", "1000" }, { NULL, NULL } };
+    { "session.timeout.ms", "6000" }, { "heartbeat.interval.ms", "500" }, { "statistics.interval.ms", "250" }, { NULL, NULL } };
 /* A commit flushes: what lingers goes out at once then, in few requests instead of many (linger.ms: see configure). */
 static const setting of_writer[] = { { "enable.idempotence", "true" }, { "acks", "all" }, { "batch.num.messages", "2000" },
     { "queue.buffering.max.messages", "2000000" }, { "retry.backoff.ms", "20" }, { NULL, NULL } };
@@ -135,6 +138,7 @@ configure(
 {
     static const setting *const of_use[] = { [WEIRI_KAFKA_READER] = of_reader,
         [WEIRI_KAFKA_LOOKER] = of_looker,
+        [WEIRI_KAFKA_FOLLOWER] = of_reader,
         [WEIRI_KAFKA_MEMBER] = of_member,
         [WEIRI_KAFKA_WRITER] = of_writer,
         [WEIRI_KAFKA_SENDER] = of_sender,
@@ -148,6 +152,8 @@ configure(
         status = set_users(conf, config->options, err);
     if (status == WEIR_OK)
         status = set(conf, "bootstrap.servers", config->brokers, err);
+    if (status == WEIR_OK && use == WEIRI_KAFKA_FOLLOWER)
+        status = set(conf, "enable.partition.eof", "true", err);
     if (status == WEIR_OK && use == WEIRI_KAFKA_MEMBER) {
         (void)snprintf(text, sizeof text, "%s.lanes", config->app);
         status = set(conf, "group.id", text, err);
@@ -163,7 +169,8 @@ weiri_kafka_client_open(weiri_kafka_client *client, weiri_kafka_use use, const w
 {
     static const weiri_kafka_callbacks none = { 0 };
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    const bool consumer = use == WEIRI_KAFKA_READER || use == WEIRI_KAFKA_MEMBER || use == WEIRI_KAFKA_LOOKER;
+    const bool consumer = use == WEIRI_KAFKA_READER || use == WEIRI_KAFKA_FOLLOWER || use == WEIRI_KAFKA_MEMBER ||
+                          use == WEIRI_KAFKA_LOOKER;
     char words[WORDS];
 
     if (callbacks == NULL)

@@ -11,6 +11,7 @@
 typedef enum weiri_kafka_use {
     WEIRI_KAFKA_READER,    /* partitions read by hand: read_committed, explicit offsets */
     WEIRI_KAFKA_LOOKER,    /* asked for ends, of what is not committed too; never reads */
+    WEIRI_KAFKA_FOLLOWER,  /* a reader that is told when it stands at an end */
     WEIRI_KAFKA_MEMBER,    /* of the group: membership alone, never fetches */
     WEIRI_KAFKA_WRITER,    /* transactional */
     WEIRI_KAFKA_SENDER,    /* idempotent */

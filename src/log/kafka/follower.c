@@ -49,6 +49,7 @@ read_on(weiri_kafka_part *part)
     weiri_kafka *k = part->k;
 
     for (int s = 0; s < WEIRI_KAFKA_SIDES; s++) {
+        part->ends[s] = WEIRI_NO_OFFSET;
         part->queues[s] = rd_kafka_queue_new(k->follower.rk);
         rd_kafka_queue_cb_event_enable(part->queues[s], wake, k);
         const uint64_t next = part->rule.joined.next[s];
@@ -96,6 +97,9 @@ read_error(weiri_kafka_part *part, int side, const rd_kafka_message_t *message, 
             "unclean election, or has lost its beginning to retention; if it is the right one, remove the local copy in %s: it is fetched "
             "again",
             topic, part->number, part->rule.arrived.next[side], rd_kafka_err2str(message->err), part->k->config.dir);
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF: /* or where a transaction is open: what can be read has been */
+        part->ends[side] = (uint64_t)message->offset;
+        return WEIR_OK;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         weiri_kafka_refused(part->k, WEIRI_KAFKA_NO_FOLLOWER, topic, rd_kafka_err2str(message->err));
         return WEIR_OK;
@@ -266,6 +270,16 @@ hand(weiri_kafka_part *part)
     weiri_signal_raise(&part->wake);
 }
 
+/* Both sides stand at their ends, and all that came is in the copy. */
+static bool
+at_ends(const weiri_kafka_part *part)
+{
+    for (int s = 0; s < WEIRI_KAFKA_SIDES; s++)
+        if (part->ends[s] == WEIRI_NO_OFFSET || part->rule.arrived.next[s] > part->ends[s] || weiri_kafka_rule_waiting(&part->rule, s) > 0)
+            return false;
+    return true;
+}
+
 /* One partition's turn. True if there was something to do. */
 static bool
 turn(weiri_kafka_part *part)
@@ -282,6 +296,8 @@ turn(weiri_kafka_part *part)
     if (order != WEIRI_KAFKA_HOLD && part->queues[0] == NULL && !halted)
         weiri_kafka_rule_begin(&part->rule, &part->mark);
     weiri_lock_give(&k->lock);
+    if (order == WEIRI_KAFKA_HOLD)
+        atomic_store(&part->followed, true);
     if (order == WEIRI_KAFKA_HOLD || halted || atomic_load(&part->copy_failed))
         return false;
     if (part->queues[0] == NULL)
@@ -302,7 +318,8 @@ turn(weiri_kafka_part *part)
     if (status != WEIR_OK) {
         weiri_error_prefix(&err, "partition %u", part->number);
         halt(part, &err);
-    }
+    } else if (!any && at_ends(part))
+        atomic_store(&part->followed, true);
     return any || part->reached[0] != '\0';
 }
 
@@ -365,9 +382,10 @@ look_around(weiri_kafka *k, unsigned look)
 
     for (uint32_t p = 0; p < k->log.identity.partitions; p++) {
         weiri_kafka_part *part = &k->parts[p];
+        const bool there = at_ends(part);
         uint64_t lag = 0;
         for (int s = 0; s < WEIRI_KAFKA_SIDES && part->queues[s] != NULL; s++)
-            lag += weiri_kafka_lag(&k->follower, k->topics[weiri_kafka_topic_of(s)], p, part->rule.joined.next[s]);
+            lag += weiri_kafka_lag(&k->follower, k->topics[weiri_kafka_topic_of(s)], p, there ? part->ends[s] : part->rule.joined.next[s]);
         atomic_store(&part->lag, lag);
     }
     if ((atomic_load(&k->follower.down) || look % COUNT_EVERY == 0) &&

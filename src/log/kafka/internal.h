@@ -78,6 +78,8 @@ typedef struct weiri_kafka_part {
     weiri_append append;
     _Atomic bool flying; /* the append is with the copy */
     _Atomic uint64_t lag, held;
+    uint64_t ends[WEIRI_KAFKA_SIDES];     /* as of the last end reached, markers included; WEIRI_NO_OFFSET: none since reading began */
+    _Atomic bool followed;                /* an end was reached once, or a writer here held it */
     char reached[WEIRI_KAFKA_NONCE_SIZE]; /* the nonce of the fence record it stands at; "": none */
     weiri_buffer mark_bytes;
 

@@ -103,6 +103,7 @@ metrics(weiri_log *log, weiri_log_metrics *ret_metrics)
         ret_metrics->shared.served += k->parts[p].writing == WEIRI_KAFKA_SERVING;
         ret_metrics->shared.lag += atomic_load(&k->parts[p].lag);
         ret_metrics->shared.held += atomic_load(&k->parts[p].held);
+        ret_metrics->shared.behind += !atomic_load(&k->parts[p].followed);
         ret_metrics->shared.halted += k->parts[p].halted.status != WEIR_OK;
     }
     weiri_lock_give(&k->lock);
@@ -329,7 +330,7 @@ weiri_kafka_start(const weiri_kafka_config *config, const weiri_log_identity *id
     }
     weir_status status = open_copy(k, err);
     if (status == WEIR_OK)
-        status = weiri_kafka_client_open(&k->follower, WEIRI_KAFKA_READER, &k->config, NULL, err);
+        status = weiri_kafka_client_open(&k->follower, WEIRI_KAFKA_FOLLOWER, &k->config, NULL, err);
     if (status == WEIR_OK)
         status = weiri_kafka_client_open(&k->commands, WEIRI_KAFKA_READER, &k->config, NULL, err);
     if (status == WEIR_OK)
