@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * weir check: every load check of a module and its views, all that is wrong at once. Thread: the main thread. */
 #include <glob.h>
+#include <unistd.h>
 #include "base/memory.h"
 #include "cli/offline.h"
 #include "cli/output.h"
@@ -81,6 +82,28 @@ check_kafka(const char *module, const weiri_settings *settings, weiri_problems *
         weiri_problems_add(problems, "", 0, "kafka: %s", err.text);
 }
 
+/* With a log at hand, whether the module breaks what was written into it; without, there is nothing to break. */
+static void
+check_schema(const weiri_loaded_module *module, const weiri_settings *settings, weiri_problems *problems)
+{
+    weiri_schema_call call = { .module = module->module, .build = module->build_id, .app = module->module->name };
+    weiri_buffer dir = { 0 }, log = { 0 };
+    weir_error err;
+
+    if (!weiri_settings_has(settings, "log", "kafka")) {
+        weiri_buffer_add_text(&dir, weiri_settings_text(settings, "dir"));
+        if (dir.size == 0)
+            weiri_buffer_print(&dir, "%s.data", module->module->name);
+        weiri_buffer_print(&log, "%s/log/data.mdb", weiri_buffer_text(&dir));
+        call.dir = weiri_buffer_text(&dir);
+    }
+    if ((call.dir == NULL || access(weiri_buffer_text(&log), R_OK) == 0) &&
+        weiri_offline_schema_check(settings, &call, problems, &err) != WEIR_OK)
+        weiri_problems_add(problems, "", 0, "%s", err.text);
+    weiri_buffer_fini(&dir);
+    weiri_buffer_fini(&log);
+}
+
 static int
 run(weiri_cli *cli)
 {
@@ -99,6 +122,8 @@ run(weiri_cli *cli)
         weiri_service_check(module.module, module.views_dir, &problems);
         if (weiri_settings_has(&settings, "log", "kafka"))
             check_kafka(module.module->name, &settings, &problems);
+        if (problems.n == 0)
+            check_schema(&module, &settings, &problems);
         if (problems.n > 0)
             exit_code = tell_problems(cli, &problems);
         else
@@ -117,10 +142,11 @@ static const weiri_cli_option options[] = {
 
 const weiri_cli_command weiri_cli_check = {
     .name = "check",
-    .what = "Checks a module and its views as loading them does, and Kafka's topics",
+    .what = "Checks a module and its views as loading them does, against its log, and Kafka's topics",
     .usage = "MODULE.so [--SETTING VALUE]...",
     .examples = "weir check ./shop.so\nweir check ./shop.so --json\nweir check ./shop.so --log kafka --brokers kafka-1:9092,kafka-2:9092",
-    .more = "Nothing is started and nothing written. Every problem is a line on stdout. With --log kafka the broker is asked, too.",
+    .more = "Nothing is started and nothing written. Every problem is a line on stdout. With --log kafka the broker is asked, too.\n"
+            "If there is a log (--dir, or MODULE.data here), the module's messages are compared with those it was written with.",
     .options = options,
     .settings = true,
     .module = true,

@@ -77,6 +77,10 @@ typedef struct weiri_schema_call {
 WEIR_MUST_USE weir_status weiri_offline_schema(
     const weiri_settings *settings, const weiri_schema_call *call, weiri_buffer *to, weir_error *err);
 
+/* As problems, what `module` breaks of the log in `dir`, or of `app`. Errors: as above. */
+WEIR_MUST_USE weir_status weiri_offline_schema_check(
+    const weiri_settings *settings, const weiri_schema_call *call, weiri_problems *problems, weir_error *err);
+
 /* The canonical dump of a view's newest database file in DIR/views, text/plain. No module is needed. */
 void weiri_offline_view_dump(const char *dir, const char *view, weiri_reply *reply);
 

@@ -145,20 +145,46 @@ write_versions(const weiri_versions *versions, weiri_buffer *to, weir_error *err
     return status;
 }
 
+static weir_status
+find_versions(const weiri_settings *settings, const weiri_schema_call *call, weiri_versions *versions, weir_error *err)
+{
+    if (call->against != NULL)
+        return from_file(call->against, versions, err);
+    if (call->dir != NULL)
+        return from_dir(call, versions, err);
+    if (call->against_module == NULL)
+        return from_kafka(settings, call, versions, err);
+    weir_status status = check_module(call->against_module, err);
+    if (status == WEIR_OK)
+        from_module(call->against_module, call->against_build, versions);
+    return status;
+}
+
+weir_status
+weiri_offline_schema_check(const weiri_settings *settings, const weiri_schema_call *call, weiri_problems *problems, weir_error *err)
+{
+    weiri_versions versions = { 0 };
+    weiri_guard guard;
+
+    weiri_guard_init(&guard, call->module, call->build, &weiri_world_real);
+    weir_status status = find_versions(settings, call, &versions, err);
+    if (status == WEIR_OK)
+        status = weiri_guard_compare(&guard, &versions, NULL, err);
+    if (status == WEIR_OK)
+        weiri_guard_tell(&guard, problems);
+    weiri_guard_fini(&guard);
+    weiri_versions_fini(&versions);
+    return status;
+}
+
 weir_status
 weiri_offline_schema(const weiri_settings *settings, const weiri_schema_call *call, weiri_buffer *to, weir_error *err)
 {
     weiri_versions versions = { 0 };
 
     weir_status status = check_module(call->module, err);
-    if (status == WEIR_OK && call->against_module != NULL && (status = check_module(call->against_module, err)) == WEIR_OK)
-        from_module(call->against_module, call->against_build, &versions);
-    else if (status == WEIR_OK && call->against != NULL)
-        status = from_file(call->against, &versions, err);
-    else if (status == WEIR_OK && call->dir != NULL)
-        status = from_dir(call, &versions, err);
-    else if (status == WEIR_OK)
-        status = from_kafka(settings, call, &versions, err);
+    if (status == WEIR_OK)
+        status = find_versions(settings, call, &versions, err);
     weiri_buffer_add_char(to, '{');
     if (status == WEIR_OK)
         status = write_versions(&versions, to, err);

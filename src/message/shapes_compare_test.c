@@ -98,7 +98,7 @@ static const pair pairs[] = {
     { EVENT(CASE(2, a, 2) "," CASE(3, b, 2)), EVENT(CASE(2, a, 2) "," CASE(3, b, 3)), NULL,
         "FIELD_SAME_ONEOF t.E.a: the oneof that it is in has other fields now\n"
         "FIELD_SAME_ONEOF t.E.b: the oneof that it is in has other fields now\n" },
-    { EVENT(CASE(2, a, 2) "," CASE(3, b, 2) "," CASE(4, c, 2)), EVENT(CASE(3, b, 1) "," CASE(4, c, 1) "," CASE(1, d, 1)), "t.E.a", "" },
+    { EVENT(CASE(2, a, 2) "," CASE(3, b, 2) "," CASE(4, c, 2)), EVENT(CASE(1, d, 1) "," CASE(3, b, 1) "," CASE(4, c, 1)), "t.E.a", "" },
     /* enums */
     { "[" VALUES("t.A", VALUE(0, NONE) "," VALUE(1, RED)) "]", "[" VALUES("t.A", VALUE(0, NONE)) "]", NULL,
         "ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED t.A.RED: it is gone, and .retired doesn't name it\n"
@@ -106,7 +106,7 @@ static const pair pairs[] = {
     { "[" VALUES("t.A", VALUE(0, NONE) "," VALUE(1, RED)) "]", "[" VALUES("t.A", VALUE(0, NONE)) "]", "t.A.RED", "" },
     { "[" VALUES("t.A", VALUE(1, RED)) "]", "[" VALUES("t.A", VALUE(1, ROUGE)) "]", NULL,
         "ENUM_VALUE_SAME_NAME t.A.RED: its number 1 is called ROUGE now\n" },
-    { "[" VALUES("t.A", VALUE(1, RED)) "]", "[" VALUES("t.A", VALUE(1, RED) "," VALUE(1, ROUGE) "," VALUE(-2, BLUE)) "]", NULL, "" },
+    { "[" VALUES("t.A", VALUE(1, RED)) "]", "[" VALUES("t.A", VALUE(-2, BLUE) "," VALUE(1, RED) "," VALUE(1, ROUGE)) "]", NULL, "" },
     { "[" VALUES("t.A", VALUE(1, RED) "," VALUE(1, ROUGE)) "]", "[" VALUES("t.A", VALUE(1, ROUGE)) "]", NULL,
         "ENUM_VALUE_SAME_NAME t.A.RED: its number 1 is called ROUGE now\n" },
 };

@@ -143,6 +143,14 @@ read_field(weiri_shapes *shapes, const weiri_shape *shape, const json_t *from, w
     return WEIR_OK;
 }
 
+/* Each number once; in enums each name. */
+static bool
+is_behind(const weiri_shape *shape, const weiri_shape_field *before, const weiri_shape_field *field)
+{
+    return before->number < field->number ||
+           (shape->kind == WEIRI_SHAPE_ENUM && before->number == field->number && strcmp(before->name, field->name) < 0);
+}
+
 static weir_status
 read_shape(weiri_shapes *shapes, const json_t *from, weiri_shape *shape, weir_error *err)
 {
@@ -164,8 +172,11 @@ read_shape(weiri_shapes *shapes, const json_t *from, weiri_shape *shape, weir_er
             err, WEIR_CORRUPT, "%s has no list of its %s", shape->name, shape->kind == WEIRI_SHAPE_ENUM ? "values" : "fields");
     shape->n = json_array_size(fields);
     shape->fields = weiri_arena_take(&shapes->arena, shape->n * sizeof *shape->fields);
-    for (size_t i = 0; i < shape->n && status == WEIR_OK; i++)
+    for (size_t i = 0; i < shape->n && status == WEIR_OK; i++) {
         status = read_field(shapes, shape, json_array_get(fields, i), &shape->fields[i], err);
+        if (status == WEIR_OK && i > 0 && !is_behind(shape, &shape->fields[i - 1], &shape->fields[i]))
+            status = weiri_error_set(err, WEIR_CORRUPT, "%s.%s stands out of its order", shape->name, shape->fields[i].name);
+    }
     return status;
 }
 

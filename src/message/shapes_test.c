@@ -127,6 +127,9 @@ test_a_broken_list_is_told_with_its_place(void **state)
             "t.E.x is enum and doesn't say of which" },
         { "[{\"name\":\"t.F\",\"kind\":\"event\",\"fields\":[]},{\"name\":\"t.E\",\"kind\":\"event\",\"fields\":[]}]",
             "t.E stands out of its order" },
+        { "[{\"name\":\"t.E\",\"kind\":\"event\",\"fields\":[{\"name\":\"x\",\"number\":1,\"type\":\"bool\"},{\"name\":\"y\",\"number\":1,"
+          "\"type\":\"bool\"}]}]",
+            "t.E.y stands out of its order" },
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
