@@ -127,6 +127,31 @@ test_help_begins_with_examples(void **state)
     weiri_cli_fini(&cli);
 }
 
+/* Completions and manual pages are made of this: it must be what is read. */
+static void
+test_each_option_is_one_that_is_read(void **state)
+{
+    const weiri_cli_command *const both[] = { &talker, &runner };
+    const weiri_setting_row *setting;
+    weiri_cli_option option;
+    size_t options_of[2] = { 0 }, settings_of[2] = { 0 };
+    char word[80];
+
+    for (size_t c = 0; c < 2; c++)
+        for (size_t at = 0; weiri_cli_each_option(both[c], &at, &option, &setting);) {
+            weiri_cli cli;
+            weir_error err;
+            (void)snprintf(word, sizeof word, "--%s%s", option.name, option.argument != NULL ? "=1" : "");
+            assert_int_equal(READS(&cli, both[c], &err, "a.so", word), WEIR_OK);
+            assert_string_equal(cli.given[0].name, option.name);
+            assert_int_equal(cli.given[0].setting, setting != NULL);
+            weiri_cli_fini(&cli);
+            (setting != NULL ? settings_of : options_of)[c]++;
+        }
+    assert_true(options_of[0] == 5 && settings_of[0] == 1); /* its own two, json, help, config; url */
+    assert_true(options_of[1] == 7 && settings_of[1] > 20); /* and Kafka's two; all */
+}
+
 int
 main(void)
 {
@@ -135,6 +160,7 @@ main(void)
         cmocka_unit_test(test_what_is_wrong_is_answered_with_the_nearest),
         cmocka_unit_test(test_settings_are_options_of_those_who_take_them),
         cmocka_unit_test(test_help_begins_with_examples),
+        cmocka_unit_test(test_each_option_is_one_that_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
