@@ -593,6 +593,50 @@ test_what_cannot_be_decided_leaves_an_outcome_and_the_lane_goes_on(void **state)
     world_end(&w);
 }
 
+/* By whoever may send, without a reason or with one; the next lane of the partition goes past both. */
+static void
+test_a_letter_discarded_is_an_outcome_and_without_a_reason_it_is_none(void **state)
+{
+    testing_oracle oracle = { 0 };
+    testing_answer answer;
+    weiri_discard discard, read = { 0 };
+    weir_error err;
+    unsigned discarded = 0;
+    world w;
+
+    world_begin(&w, 6, 0);
+    uint32_t p = weiri_partition_of(weiri_bytes_of("k"), PARTITIONS);
+    put_json(&w, p, WEIRI_COMMAND_DISCARD_LETTER, "k", "{\"view\":\"v\",\"aggregate\":\"counter\",\"source\":7,\"index\":0}", NULL);
+    serve_all(&w, 0);
+    assert_int_equal(weiri_discard_fill(&discard, "v", "counter", "a \"test\"", "ada", &err), WEIR_OK);
+    discard.source = 7;
+    discard.index = 1;
+    testing_answer_init(&answer);
+    const weiri_discard_call call = {
+        .discard = &discard, .key = weiri_bytes_of("k"), .id = weiri_bytes_of("d1"), .done = testing_answered, .user = &answer
+    };
+    assert_int_equal(weiri_commands_discard(w.processes[1].side.commands, &call, &err), WEIR_OK);
+    testing_answer_wait(&answer);
+    assert_int_equal(answer.answer.status, WEIR_OK);
+    settle(&w);
+    testing_oracle_read(&oracle, w.processes[1].side.log, w.cluster);
+    assert_int_equal(oracle.malformed, 1);
+    for (size_t i = 0; i < oracle.n; i++)
+        discarded += strcmp(oracle.all[i].type, WEIRI_OUTCOME_LETTER_DISCARDED) == 0;
+    assert_int_equal(discarded, 1);
+    weiri_buffer said = { 0 };
+    weiri_discard_write(&discard, &said);
+    assert_int_equal(weiri_discard_read(weiri_buffer_bytes(&said), &read, &err), WEIR_OK);
+    assert_true(read.source == 7 && read.index == 1 && strcmp(read.reason, "a \"test\"") == 0 && strcmp(read.who, "ada") == 0);
+    weiri_buffer_fini(&said);
+    serve_all(&w, 2);
+    const testing_command command = { .counter = "k", .amount = 1 };
+    assert_int_equal(send_through(&w, 1, &command, &answer), WEIR_OK);
+    assert_int_equal(answer.answer.version, 1);
+    testing_oracle_fini(&oracle);
+    world_end(&w);
+}
+
 static void
 test_questions_are_answered_where_the_partition_is_served(void **state)
 {
@@ -657,6 +701,7 @@ main(void)
         cmocka_unit_test(test_a_process_that_stood_still_is_fenced_and_its_commands_are_decided_elsewhere),
         cmocka_unit_test(test_a_build_that_does_not_know_an_event_halts_and_leaves),
         cmocka_unit_test(test_what_cannot_be_decided_leaves_an_outcome_and_the_lane_goes_on),
+        cmocka_unit_test(test_a_letter_discarded_is_an_outcome_and_without_a_reason_it_is_none),
         cmocka_unit_test(test_questions_are_answered_where_the_partition_is_served),
         cmocka_unit_test(test_more_than_so_many_waiters_are_refused),
         cmocka_unit_test(test_what_clients_are_told_is_what_the_log_holds_whatever_fails),

@@ -74,8 +74,10 @@ weiri_view_apply(weiri_view *view, const weiri_record *record, uint32_t partitio
     ProtobufCAllocator allocator = weiri_arena_allocator(&view->arena);
     weir_status status = weiri_type_unpack_event(
         type, record->payload, (record->flags & WEIRI_RECORD_JSON) != 0, &allocator, &newest, &message, &upcast, err);
-    if (status != WEIR_OK)
-        return WEIR_INVALID;
+    if (status == WEIR_NO_MEMORY)
+        return status;
+    if (status != WEIR_OK) /* the event's, whatever reading it is called */
+        return err == NULL ? WEIR_INVALID : (err->status = WEIR_INVALID);
     weiri_bound_event event = { record, newest, message, partition, offset, 0, &view->arena };
     status = run_all(view, &event, err);
     if (upcast)

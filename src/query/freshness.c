@@ -31,7 +31,7 @@ look_at(weiri_view *view, const uint64_t *sources)
         l.partition = p;
         l.reached = view->published[p].reached;
     }
-    l.stopped = view->kind == WEIRI_VIEW_STOPPED;
+    l.stopped = view->kind == WEIRI_VIEW_STOPPED; /* for good, unless another version is about to take its place */
     if (l.stopped)
         (void)snprintf(l.error, sizeof l.error, "%s", view->error);
     weiri_lock_give(&view->state);
@@ -51,7 +51,7 @@ weiri_view_wait(weiri_view *view, const weiri_freshness *freshness, weir_error *
             return WEIR_OK;
         if (atomic_load(&view->retired))
             return weiri_error_set(err, WEIR_FENCED, "another version of view %s has taken its place", view->file->name);
-        if (l.stopped)
+        if (l.stopped && !weiri_kept_is_building(view->kept))
             return weiri_error_set(err, WEIR_BEHIND, "view %s has stopped: %s", view->file->name, l.error);
         int64_t left = until - now_ms(view->views);
         if (left > 0) {
@@ -85,12 +85,12 @@ static weir_status
 has_seen(weiri_view *view, const uint64_t *ends, bool *ret_seen, weir_error *err)
 {
     weir_status status = WEIR_OK;
-    bool seen = true;
+    bool seen = true, building = weiri_kept_is_building(view->kept);
 
     weiri_lock_take(&view->state);
     for (uint32_t p = 0; p < view->views->partitions; p++)
         seen = seen && view->published[p].next_offset >= ends[p];
-    if (!seen && view->kind == WEIRI_VIEW_STOPPED)
+    if (!seen && view->kind == WEIRI_VIEW_STOPPED && !building)
         status = weiri_error_set(err, WEIR_IO, "view %s has stopped: %s", view->file->name, view->error);
     weiri_lock_give(&view->state);
     *ret_seen = seen;

@@ -447,6 +447,37 @@ test_answers_say_what_is_parked(void **state)
     end(&w);
 }
 
+static void
+test_bytes_that_are_no_event_are_parked_too(void **state)
+{
+    world w;
+
+    begin(&w, gated);
+    open_views(&w, true);
+    testing_writer *writer = &w.writers[1];
+    weiri_record record = { .kind = WEIRI_RECORD_COMMAND,
+        .time_ms = 1700000000000,
+        .type = weiri_bytes_of("testing.v1.Add"),
+        .aggregate = weiri_bytes_of("counter"),
+        .key = weiri_bytes_of("a"),
+        .id = weiri_bytes_of("i") };
+    record.source = writer->ends[WEIRI_TOPIC_COMMANDS];
+    (void)testing_writer_add(writer, WEIRI_TOPIC_COMMANDS, &record);
+    record.kind = WEIRI_RECORD_EVENT;
+    record.flags = WEIRI_RECORD_LAST;
+    record.type = weiri_bytes_of("testing.v1.Added");
+    record.payload = weiri_bytes_of("\xff\xff\xff");
+    (void)testing_writer_add(writer, WEIRI_TOPIC_EVENTS, &record);
+    writer->next_command = record.source + 1;
+    (void)stage_key(&w, 1, "b", 5, 1, false);
+    flush(&w);
+    settle(&w);
+    wait_for(&w, 1, 0);
+    assert_string_equal(answer(w.views, "v:sum", ""), "1|5");
+    assert_string_equal(list(&w), "a 1-0-0 parked these bytes are no testing.v1.Added by \n");
+    end(&w);
+}
+
 /* A thousand keys, each with one event that fails. */
 static void
 test_too_many_keys_halt_the_view_until_there_are_fewer(void **state)
@@ -487,6 +518,7 @@ main(void)
         cmocka_unit_test(test_a_discarded_event_stays_out_of_every_rebuild),
         cmocka_unit_test(test_a_discard_of_an_event_that_is_in_the_rows_builds_the_view_anew),
         cmocka_unit_test(test_answers_say_what_is_parked),
+        cmocka_unit_test(test_bytes_that_are_no_event_are_parked_too),
         cmocka_unit_test(test_too_many_keys_halt_the_view_until_there_are_fewer),
         cmocka_unit_test(test_one_in_a_hundred_fails_under_kills_and_comes_in_when_it_is_mended),
     };

@@ -115,20 +115,20 @@ class Views(Case):
         shutil.rmtree(self.views)
         self.assert_words("\n".join(self.refused()), f"{self.views}: ", "No such file")
 
-    def test_an_event_that_a_view_can_not_take_stops_that_view_alone(self):
+    def test_an_event_that_a_view_can_not_take_stops_that_view_alone_if_its_file_says_so(self):
         """The engine and the other view go on; the stopped one tells file, line and position, and can be rebuilt when it is mended."""
         (self.views / "good.sql").write_text(GOOD_VIEW)
-        strict = GOOD_VIEW.replace("on_hand INTEGER NOT NULL", "on_hand INTEGER NOT NULL CHECK (on_hand < 5)")
+        strict = "-- on-error: stop\n" + GOOD_VIEW.replace("on_hand INTEGER NOT NULL", "on_hand INTEGER NOT NULL CHECK (on_hand < 5)")
         (self.views / "strict.sql").write_text(strict)
         with Server(self.dir, SHOP, "--views", str(self.views)) as server:
             client = self.client(server)
             token = client.send("shop.v1.ReceiveStock", sku="a", quantity="5")[1]["Weir-Position"]
             wait = {"Weir-Position": token, "Prefer": "wait=30"}
             self.assertEqual(client.get("/views/good/stock", wait)[2], [{"sku": "a", "on_hand": 5}])
-            self.assert_problem(client.get("/views/strict/stock", {**wait, "Prefer": "wait=1"}), 409, "behind", "strict.sql:4", "CHECK")
+            self.assert_problem(client.get("/views/strict/stock", {**wait, "Prefer": "wait=1"}), 409, "behind", "strict.sql:5", "CHECK")
             views = {view["name"]: view for view in client.get("/views")[2]["views"]}
             self.assertEqual((views["good"]["state"], views["strict"]["state"]), ("following", "stopped"))
-            self.assert_words(json.dumps(views["strict"]["error"]), "strict.sql:4", "CHECK")
+            self.assert_words(json.dumps(views["strict"]["error"]), "strict.sql:5", "CHECK")
         (self.views / "strict.sql").write_text(GOOD_VIEW)
         with Server(self.dir, SHOP, "--views", str(self.views)) as server:
             self.assertEqual(self.client(server).get("/views/strict/stock", wait)[2], [{"sku": "a", "on_hand": 5}])

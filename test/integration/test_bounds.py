@@ -317,7 +317,7 @@ class Memory(Case):
         views = self.tmp / "views"
         views.mkdir()
         (views / "stock.sql").write_text((TOP / "examples/shop/views/stock.sql").read_text())
-        (views / "once.sql").write_text("-- schema:\nCREATE TABLE once (sku TEXT PRIMARY KEY);\n"
+        (views / "once.sql").write_text("-- on-error: stop\n-- schema:\nCREATE TABLE once (sku TEXT PRIMARY KEY);\n"
                                         "-- on: shop.v1.StockReceived\nINSERT INTO once (sku) VALUES (:sku);\n")
         with Server(self.dir, SHOP, "--views", views, "--window", "10000") as server:
             http = self.client(server)
