@@ -29,7 +29,7 @@ typedef struct weiri_timers {
         weiri_timer *timer;   /* owned */
     } * slots;
     size_t n, room;
-    uint64_t fired, late_ms_most;
+    uint64_t fired;
 } weiri_timers; /* zero-initialise */
 
 void weiri_timers_add(
@@ -57,7 +57,8 @@ typedef struct weiri_lane_processes {
     uint64_t told_moves;           /* ... as of the last record that tells them */
     bool tells;                    /* the next record is to tell them */
     weiri_buffer request;          /* of a timer */
-    _Atomic uint64_t pending, unanswered_total; /* copies, for any thread */
+    _Atomic uint64_t pending, unanswered_total, fired_total; /* copies, for any thread */
+    _Atomic bool retries; /* the router is to send again what was held and is released; set by the router, too */
 } weiri_lane_processes;
 
 #endif

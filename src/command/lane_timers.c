@@ -41,6 +41,14 @@ look(weiri_lane *lane, const weiri_timer *timer, bool *ret_pending, int64_t *ret
     return WEIR_OK;
 }
 
+bool
+weiri_lane_timer_pending(weiri_lane *lane, const weiri_timer *timer, int64_t *ret_due_ms)
+{
+    bool pending;
+
+    return look(lane, timer, &pending, ret_due_ms) == WEIR_OK && pending;
+}
+
 static weiri_request *
 request_of(weiri_lane *lane, const weiri_timer *timer, int64_t due_ms, weiri_bytes *ret_id)
 {
