@@ -266,7 +266,7 @@ void weiri_lane_take(weiri_lane *lane, const weiri_request *request); /* one req
 /* ---- lane_timers.c */
 /* Timers that a step, or a checkpoint's row, says are pending. */
 void weiri_lane_timers_note(weiri_lane *lane, uint16_t aggregate, weiri_bytes key, size_t n, Weir__PendingTimer *const *pending);
-bool weiri_lane_timer_pending(weiri_lane *lane, const weiri_timer *timer, int64_t *ret_due_ms);
+bool weiri_lane_timer_pending(weiri_lane *lane, const weiri_pending_timer *timer, int64_t *ret_due_ms);
 bool weiri_lane_fire_timers(weiri_lane *lane);             /* those that are due; there is a batch being filled. True: it moved */
 int64_t weiri_lane_timers_wait_ms(const weiri_lane *lane); /* how long it may sleep; -1: no timer is pending */
 

@@ -24,7 +24,7 @@ weiri_lane_tell_processes(weiri_lane *lane, const weiri_request *request)
 
     pending->text_at = (uint32_t)texts->size;
     for (size_t i = 0; i < processes->timers.n && i < WEIRI_PENDING_ROWS; i++) {
-        const weiri_timer *timer = processes->timers.slots[i].timer;
+        const weiri_pending_timer *timer = processes->timers.slots[i].timer;
         int64_t due_ms;
         if (!weiri_lane_timer_pending(lane, timer, &due_ms))
             continue;
