@@ -8,12 +8,12 @@
 #include "engine/service.h"
 
 const weiri_cli_command *const weiri_cli_commands[] = { &weiri_cli_run, &weiri_cli_send, &weiri_cli_load, &weiri_cli_show, &weiri_cli_view,
-    &weiri_cli_events, &weiri_cli_dead, &weiri_cli_check, &weiri_cli_test, &weiri_cli_verify, &weiri_cli_topics, &weiri_cli_acl,
-    &weiri_cli_copy, &weiri_cli_schema, &weiri_cli_config, &weiri_cli_new, &weiri_cli_manual, &weiri_cli_completion, &weiri_cli_version,
-    NULL };
+    &weiri_cli_events, &weiri_cli_dead, &weiri_cli_process, &weiri_cli_check, &weiri_cli_test, &weiri_cli_verify, &weiri_cli_topics,
+    &weiri_cli_acl, &weiri_cli_copy, &weiri_cli_schema, &weiri_cli_config, &weiri_cli_new, &weiri_cli_manual, &weiri_cli_completion,
+    &weiri_cli_version, NULL };
 
 /* Words of the command line that other versions of weir know. */
-static const char *const later[] = { "process", "bench", NULL };
+static const char *const later[] = { "bench", NULL };
 
 int
 weiri_cli_fail(const weiri_cli *cli, int exit_code, const char *format, ...)

@@ -36,7 +36,7 @@ weiri_lane_processes_forget(weiri_lane *lane)
 {
     weiri_lane_processes *processes = &lane->processes;
 
-    weiri_due_fini(&processes->timers);
+    weiri_timer_heap_fini(&processes->timers);
     weiri_release(processes->unanswered.offsets);
     processes->unanswered = (weiri_unanswered){ 0 };
 }

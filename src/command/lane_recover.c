@@ -404,5 +404,6 @@ weiri_lane_recover(weiri_lane *lane, weir_error *err)
     }
     weiri_lock_give(&lane->durable_lock);
     weiri_lane_publish(lane);
+    atomic_store(&lane->processes.retries, lane->quarantine.count > 0);
     return WEIR_OK;
 }

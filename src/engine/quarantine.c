@@ -105,7 +105,7 @@ record_at(weiri_service *service, weiri_chunk *chunk, uint32_t partition, uint64
 static void
 write_data(weiri_buffer *to, const weiri_schema *schema, const weiri_record *record)
 {
-    const weiri_type *type = weiri_schema_find(schema, record->type);
+    const weiri_type *type = weiri_schema_find_of(schema, record->type, record->aggregate);
     ProtobufCMessage *message = type == NULL
                                     ? NULL
                                     : protobuf_c_message_unpack(type->descriptor, NULL, record->payload.size, record->payload.data);

@@ -18,6 +18,7 @@ weiri_handler weiri_http_root, weiri_http_console, weiri_http_app;
 weiri_handler weiri_http_changes;
 /* quarantine.c */
 weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
+weiri_handler weiri_http_processes;
 /* letters.c */
 weiri_handler weiri_http_letters, weiri_http_letter, weiri_http_letter_retry, weiri_http_letter_discard;
 /* about.c */
