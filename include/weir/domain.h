@@ -119,8 +119,14 @@ WEIR_API int64_t weir_reaction_time_ms(const weir_reaction *r); /* lane time of 
 /* ---- old events --------------------------------------------------------------------------------------- */
 
 /* Fills `fresh` (initialised, empty) from `old`. One old event becomes one new event: versions must not move.
- * Owns: what is in `fresh` is its own, as in a state: fill it with the functions of state.h. Chains of rows are followed. */
-typedef void weir_upcast_fn(const void *old, void *fresh);
+ * Owns: what is in `fresh` is its own, as in a state: fill it with the functions of state.h. Chains of rows are followed.
+ * Returns WEIR_OK, or what weir_upcast_fail returned for an event that can't be one of today: then whoever reads it stops there
+ * and says so, and the log stays as it is. Fields that `old`'s type doesn't know go on to `fresh` by themselves. */
+typedef weir_status weir_upcast_fn(const void *old, void *fresh, weir_error *err);
+
+/* Says in words why; the types are put in front. Returns WEIR_INVALID. */
+WEIR_API weir_status weir_upcast_fail(weir_error *err, const char *format, ...) WEIR_PRINTF(2, 3);
+
 typedef struct weir_upcast_row {
     const ProtobufCMessageDescriptor *from, *to;
     weir_upcast_fn *upcast;
@@ -136,6 +142,9 @@ typedef struct weir_module {
     const weir_aggregate *aggregates[WEIR_ROWS + 1];
     const weir_process *processes[WEIR_ROWS + 1];
     weir_upcast_row upcasts[WEIR_ROWS + 1];
+    /* What the log has, or once had, and this module gives up on purpose; for ever, as `reserved` in a .proto file. Full names:
+     * "shop.v1.ReceiveStock", "shop.v1.StockSold.note" (a field), "shop.v1.Colour.RED" (a value of an enum). */
+    const char *retired[WEIR_ROWS + 1];
 } weir_module;
 
 /* A shared object defines this one symbol; a program may, and passes it to weir_main or weir_open. */

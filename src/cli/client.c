@@ -8,13 +8,15 @@
 #include "base/text.h"
 #include "engine/service.h"
 
-enum { CONNECT_MS = 5000, ANSWER_MS = 120000, ANSWER_BYTES_MOST = 1 << 30 };
+enum { CONNECT_MS = 5000, ANSWER_MS = 120000, SILENCE_S = 60, ANSWER_BYTES_MOST = 1 << 30 };
 
 struct weiri_client {
     CURL *curl;
     char *url; /* without a slash at its end */
     const weiri_cli *cli;
-    weiri_answer *answer; /* of the call under way */
+    weiri_answer *answer;       /* of the call under way */
+    weiri_client_line_fn *line; /* of a feed */
+    void *line_user;
 };
 
 void
@@ -67,6 +69,7 @@ take_header(char *data, size_t one, size_t n, void *user)
 
     take_value(data, one * n, "content-type:", answer->content_type, sizeof answer->content_type);
     take_value(data, one * n, "weir-position:", answer->position, sizeof answer->position);
+    take_value(data, one * n, "weir-parked:", answer->parked, sizeof answer->parked);
     take_value(data, one * n, "retry-after:", seconds, sizeof seconds);
     if (weiri_text_to_uint64(seconds, &value) && value <= 3600)
         answer->retry_after_s = (int)value;
@@ -191,7 +194,7 @@ weiri_client_call(weiri_client *client, const weiri_client_request *request, wei
 
     weiri_buffer_print(&url, "%s%s", client->url, request->path);
     weiri_buffer_clear(&answer->body);
-    answer->content_type[0] = answer->position[0] = '\0';
+    answer->content_type[0] = answer->position[0] = answer->parked[0] = '\0';
     answer->retry_after_s = 0;
     client->answer = answer;
     curl_easy_setopt(client->curl, CURLOPT_URL, weiri_buffer_text(&url));
@@ -211,6 +214,51 @@ weiri_client_call(weiri_client *client, const weiri_client_request *request, wei
     curl_slist_free_all(headers);
     weiri_buffer_fini(&url);
     return code == CURLE_OK ? WEIR_OK : told_by_curl(client, code, err);
+}
+
+static size_t
+take_lines(char *data, size_t one, size_t n, void *user)
+{
+    weiri_client *client = user;
+    weiri_buffer *body = &client->answer->body;
+    size_t size = take_body(data, one, n, user), at = 0;
+    const uint8_t *end;
+    long http = 0;
+
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &http);
+    while (http == 200 && (end = memchr(body->data + at, '\n', body->size - at)) != NULL) {
+        size_t line = (size_t)(end - body->data) - at;
+        if (!client->line(client->line_user, (const char *)body->data + at, line))
+            return 0;
+        at += line + 1;
+    }
+    body->size -= at;
+    if (at > 0)
+        memmove(body->data, body->data + at, body->size);
+    return size;
+}
+
+weir_status
+weiri_client_follow(weiri_client *client, const char *path, const char *last_id, weiri_client_line_fn *line, void *user,
+    weiri_answer *answer, weir_error *err)
+{
+    char last[1800];
+    const char *const headers[] = { "Accept: text/event-stream", last_id[0] == '\0' ? NULL : last, NULL };
+    const weiri_client_request request = { .path = path, .headers = headers };
+
+    (void)snprintf(last, sizeof last, "Last-Event-ID: %s", last_id);
+    client->line = line;
+    client->line_user = user;
+    curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, take_lines);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 0L);
+    curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+    weir_status status = weiri_client_call(client, &request, answer, err);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+    curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, 0L);
+    /* Once the feed has begun, its end is no failure, whoever brought it about. */
+    return answer->http == 200 ? WEIR_OK : status;
 }
 
 void

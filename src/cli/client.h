@@ -21,7 +21,7 @@ typedef struct weiri_client_request {
 typedef struct weiri_answer {
     int http;
     weiri_buffer body;
-    char content_type[128], position[1700]; /* "" none */
+    char content_type[128], position[1700], parked[64]; /* "" none */
     int retry_after_s;
 } weiri_answer; /* zero-initialise */
 void weiri_answer_fini(weiri_answer *answer);
@@ -36,6 +36,12 @@ const char *weiri_client_url(const weiri_client *client);
  * time; IO: the connection broke. */
 WEIR_MUST_USE weir_status weiri_client_call(
     weiri_client *client, const weiri_client_request *request, weiri_answer *answer, weir_error *err);
+
+/* A live feed (Server-Sent Events): calls `line` for each line, without its end, until that says false, or the server ends it: both OK.
+ * last_id "": from where the path says. *answer: as of a call; with http 200 its body is empty. */
+typedef bool weiri_client_line_fn(void *user, const char *line, size_t size);
+WEIR_MUST_USE weir_status weiri_client_follow(weiri_client *client, const char *path, const char *last_id, weiri_client_line_fn *line,
+    void *user, weiri_answer *answer, weir_error *err);
 
 /* Appends `text` percent-encoded (all but A-Z a-z 0-9 - . _ ~). */
 void weiri_client_add_encoded(weiri_buffer *to, weiri_bytes text);

@@ -139,6 +139,63 @@ read_stream(stream *s)
     return 0;
 }
 
+/* ---- following a running engine ------------------------------------------------------------------------- */
+
+typedef struct following {
+    stream *s;
+    bool failed; /* stdout takes no more */
+} following;
+
+/* A line of the feed: an id and an event's data come one after the other. */
+static bool
+take_line(void *user, const char *line, size_t size)
+{
+    following *f = user;
+    stream *s = f->s;
+    weiri_buffer event = { 0 };
+
+    if (size > 4 && size - 4 < sizeof s->after && memcmp(line, "id: ", 4) == 0)
+        (void)snprintf(s->after, sizeof s->after, "%.*s", (int)(size - 4), line + 4);
+    if (size < 8 || memcmp(line, "data: {", 7) != 0)
+        return true;
+    weiri_buffer_print(&event, "{\"position\":\"%s\",%.*s\n", s->after, (int)(size - 7), line + 7);
+    s->left -= tell_lines(s, &event);
+    weiri_buffer_fini(&event);
+    f->failed = fflush(s->cli->out) != 0;
+    return s->left > 0 && !f->failed;
+}
+
+/* A feed that ends is begun again from where it was, until nothing answers any more. */
+static int
+follow(stream *s)
+{
+    const struct timespec pause = { 0, POLL_MS * 1000000L };
+    following f = { s, false };
+    weiri_buffer path = { 0 };
+    weiri_answer answer = { 0 };
+    int exit_code = 0;
+    weir_error err;
+
+    weiri_buffer_add_text(&path, "/events");
+    if (s->types.size > 0) {
+        weiri_buffer_add_text(&path, "?types=");
+        weiri_client_add_encoded(&path, weiri_buffer_bytes(&s->types));
+    }
+    while (exit_code == 0 && s->left > 0 && !f.failed) {
+        weir_status status = weiri_client_follow(s->door.client, weiri_buffer_text(&path), s->after, take_line, &f, &answer, &err);
+        if (status != WEIR_OK)
+            exit_code = weiri_client_fail(s->cli, &err);
+        else if (answer.http != 200) {
+            exit_code = weiri_answer_exit(&answer, &err);
+            (void)weiri_cli_fail(s->cli, exit_code, "%s", err.text);
+        } else if (s->left > 0 && !f.failed)
+            (void)nanosleep(&pause, NULL);
+    }
+    weiri_answer_fini(&answer);
+    weiri_buffer_fini(&path);
+    return f.failed ? WEIRI_EXIT_REJECTED : exit_code;
+}
+
 static int
 run(weiri_cli *cli)
 {
@@ -158,7 +215,7 @@ run(weiri_cli *cli)
     exit_code = status == WEIR_OK ? weiri_cli_door_open(cli, &s.door) : weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
     if (exit_code == 0) {
         (void)snprintf(s.after, sizeof s.after, "%s", after == NULL ? "" : after);
-        exit_code = read_stream(&s);
+        exit_code = s.follow && s.door.offline == NULL ? follow(&s) : read_stream(&s);
     }
     weiri_cli_door_close(&s.door);
     weiri_buffer_fini(&s.types);
@@ -167,7 +224,7 @@ run(weiri_cli *cli)
 
 static const weiri_cli_option options[] = {
     { "type", 0, "TYPE", "only events of this type (again for more)" },
-    { "after", 0, "POSITION", "from behind this position (P=N,P=N)" },
+    { "after", 0, "POSITION", "from behind this position (P=N,P=N; now: what comes from now on)" },
     { "follow", 0, NULL, "wait for more" },
     { "limit", 0, "N", "at most so many" },
     { "dir", 0, "DIR", "from this data directory instead of a running engine" },

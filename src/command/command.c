@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "command/front.h"
 #include "command/lane.h"
+#include "command/router.h"
 #include "message/json.h"
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,8 @@ fill_defaults(weiri_commands *c)
         config->states_bytes = (uint64_t)1 << 30;
     if (config->checkpoint_slice == 0)
         config->checkpoint_slice = 256 << 10;
+    if (config->hops_most == 0)
+        config->hops_most = WEIRI_HOPS_MOST;
     if (config->outcome_ms == 0)
         config->outcome_ms = 30000;
 }
@@ -143,31 +146,40 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
         weiri_commands_close(c);
         return status;
     }
+    c->router = weiri_router_new(c);
     *ret_commands = c;
     return WEIR_OK;
 }
 
 /* ---- threads -------------------------------------------------------------------------------------------- */
 
+static int64_t
+sooner(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 static void
 run_lanes(void *argument)
 {
-    enum { LOOK_AGAIN_MS = 500 };
+    enum { LOOK_AGAIN_MS = 500 }; /* a checkpoint that failed raises nothing */
     weiri_lane_thread *t = argument;
     weiri_commands *c = t->commands;
 
     for (;;) {
         uint64_t seen = weiri_signal_count(&t->wake);
-        bool stopping = atomic_load(&c->stopping), moved = false, finished = true, waiting = false;
+        bool stopping = atomic_load(&c->stopping), moved = false, finished = true;
+        int64_t wait_ms = -1;
         for (uint32_t p = t->number; p < c->partitions; p += c->threads) {
             moved |= weiri_lane_turn(&c->lanes[p]);
             finished = finished && weiri_lane_finished(&c->lanes[p]);
-            waiting |= c->lanes[p].waiting;
+            wait_ms = sooner(wait_ms, c->lanes[p].waiting ? LOOK_AGAIN_MS : -1);
+            wait_ms = sooner(wait_ms, weiri_lane_timers_wait_ms(&c->lanes[p]));
         }
         if (stopping && finished)
             break;
         if (!moved)
-            (void)weiri_signal_wait(&t->wake, seen, waiting ? LOOK_AGAIN_MS : -1); /* a checkpoint that failed raises nothing */
+            (void)weiri_signal_wait(&t->wake, seen, wait_ms);
     }
 }
 
@@ -201,6 +213,8 @@ weiri_commands_start(weiri_commands *c, weir_error *err)
         status = weiri_thread_start(&c->lane_threads[i].thread, "lane", run_lanes, &c->lane_threads[i]);
     if (status == WEIR_OK && c->front != NULL)
         status = weiri_front_start(c->front);
+    if (status == WEIR_OK && c->router != NULL)
+        status = weiri_router_start(c->router);
     if (status != WEIR_OK) {
         weiri_commands_stop(c);
         return weiri_error_set(err, status, "a thread of the command side can't be started");
@@ -218,6 +232,8 @@ weiri_commands_stop(weiri_commands *c)
         return;
     c->stopped = true;
     atomic_store(&c->refusing, true);
+    if (c->router != NULL)
+        weiri_router_stop(c->router);
     if (c->front != NULL)
         weiri_front_stop(c->front, DRAIN_MS);
     atomic_store(&c->stopping, true);
@@ -251,6 +267,7 @@ weiri_commands_close(weiri_commands *c)
     for (uint32_t p = 0; p < c->partitions; p++)
         weiri_lane_fini(&c->lanes[p]);
     weiri_front_free(c->front);
+    weiri_router_free(c->router);
     weiri_checkpoints_close(c->checkpoints);
     weiri_attempts_close(c->attempts);
     for (uint32_t i = 0; i < c->threads; i++)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/world.h"
 #include "log/log.h"
+#include "message/discard.h"
 #include "message/schema.h"
 
 typedef struct weiri_commands weiri_commands;
@@ -15,15 +16,17 @@ typedef struct weiri_commands_config {
     const weiri_schema *schema; /* borrowed */
     weiri_log *log;             /* borrowed */
     const weiri_world *world;
-    const char *dir;            /* checkpoint/ and attempts go in here */
-    const char *build_id;       /* of the object that holds the module: part of the checkpoints' fingerprint */
-    uint32_t threads;           /* lane threads; 0: min(partitions, cores) */
-    uint32_t queue_items;       /* of one lane; 0: 65,536 */
-    size_t queue_bytes;         /* of one lane; 0: 64 MiB */
-    uint32_t window;            /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
-    uint32_t checkpoint_events; /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
-    uint64_t states_bytes;      /* of states in memory, of all partitions together, each an equal share; 0: 1 GiB */
-    uint32_t checkpoint_slice;  /* bytes of states packed between two batches; 0: 256 KiB */
+    const char *dir;               /* checkpoint/ and attempts go in here */
+    const char *build_id;          /* of the object that holds the module: part of the checkpoints' fingerprint */
+    uint32_t threads;              /* lane threads; 0: min(partitions, cores) */
+    uint32_t queue_items;          /* of one lane; 0: 65,536 */
+    size_t queue_bytes;            /* of one lane; 0: 64 MiB */
+    uint32_t window;               /* de-duplication: outcomes with a client's id a partition; 0: 262,144 */
+    uint32_t checkpoint_events;    /* a checkpoint is begun after so many events of a partition; 0: 1,000,000 */
+    uint64_t states_bytes;         /* of states in memory, of all partitions together, each an equal share; 0: 1 GiB */
+    uint32_t hops_most;            /* steps of processes that come of each other without a timer between, then it is a loop; 0: 4,096 */
+    bool processes_from_beginning; /* a process that is new in the log hears of all that was before; else of what comes from now on */
+    uint32_t checkpoint_slice;     /* bytes of states packed between two batches; 0: 256 KiB */
     /* Of a shared log alone (log/shared.h); on any other a process is both. */
     bool no_lanes;      /* this process asks for no partitions */
     bool no_front;      /* it sends no commands: submit answers INVALID */
@@ -122,6 +125,16 @@ typedef struct weiri_release_call {
 /* Lets an aggregate out of quarantine, durably: a command in the log, whose outcome is `weir.released`. The answer is OK, or NOT_FOUND:
  * it is not in quarantine. Errors: as submit. */
 WEIR_MUST_USE weir_status weiri_commands_release(weiri_commands *commands, const weiri_release_call *call, weir_error *err);
+
+typedef struct weiri_discard_call {
+    const weiri_discard *discard; /* filled; its aggregate is the module's */
+    weiri_bytes key, id;          /* of the event; of this command */
+    weiri_answer_fn *done;
+    void *user;
+} weiri_discard_call;
+/* Writes that a view is never to take in an event: a command in the log, whose outcome is `weir.letter-discarded`. It is not asked
+ * whether the event is there: views take it as it stands. The answer is OK. Errors: NOT_FOUND (the aggregate); as submit. */
+WEIR_MUST_USE weir_status weiri_commands_discard(weiri_commands *commands, const weiri_discard_call *call, weir_error *err);
 
 /* How far a bulk source has got in one partition, durably. False: never seen there. Thread: any. */
 bool weiri_commands_source(

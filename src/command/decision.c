@@ -103,6 +103,13 @@ append_emitted(weir_decision *d, const weiri_type *type, size_t size)
     d->emitted[d->n_emitted++] = (weiri_emitted){ type, d->packed.size, size };
 }
 
+void
+weiri_decision_add(weir_decision *d, const weiri_type *type, weiri_bytes packed)
+{
+    append_emitted(d, type, packed.size);
+    weiri_buffer_add_bytes(&d->packed, packed);
+}
+
 weir_status
 weir_emit(weir_decision *d, const ProtobufCMessage *event)
 {

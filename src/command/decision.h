@@ -41,6 +41,8 @@ void weiri_decision_begin(weir_decision *d, const weiri_schema *schema, const we
  * text: undeclared event, foreign key, emit after reject, WEIR_REJECTED without weir_reject, an event above WEIRI_MESSAGE_MOST or
  * events above WEIRI_DECISION_MOST together). */
 WEIR_MUST_USE weir_status weiri_decision_run(weir_decision *d, const void *state, const ProtobufCMessage *command);
+/* An event that is packed already, as if it had been emitted: of a step of a process. */
+void weiri_decision_add(weir_decision *d, const weiri_type *type, weiri_bytes packed);
 weiri_bytes weiri_decision_event(const weir_decision *d, size_t i);
 void weiri_decision_fini(weir_decision *d);
 

@@ -36,6 +36,7 @@ init_recoverable(weiri_lane *lane)
     weiri_window_init(&lane->window, lane->commands->config.window);
     weiri_sources_init(&lane->sources);
     weiri_sources_init(&lane->durable_sources);
+    weiri_lane_processes_init(lane);
 }
 
 static void
@@ -46,6 +47,7 @@ fini_recoverable(weiri_lane *lane)
     weiri_sources_fini(&lane->sources);
     weiri_quarantine_fini(&lane->quarantine);
     weiri_sources_fini(&lane->durable_sources);
+    weiri_lane_processes_forget(lane);
 }
 
 void
@@ -103,6 +105,7 @@ weiri_lane_fini(weiri_lane *lane)
         weiri_buffer_fini(&batch->texts);
     }
     fini_recoverable(lane);
+    weiri_lane_processes_fini(lane);
     weiri_decision_fini(&lane->decision);
     weiri_arena_fini(&lane->arena);
     weiri_buffer_fini(&lane->headers);
@@ -161,6 +164,8 @@ begin_batch(weiri_lane *lane)
     if (now_ms > lane->time_ms)
         lane->time_ms = now_ms;
     lane->filling->append.time_ms = lane->time_ms;
+    if (lane->processes.n > 0)
+        weiri_lane_look_for_moves(lane);
 }
 
 enum { AHEAD = WEIRI_AHEAD * 3 / 4, AHEAD_ENTRY = WEIRI_AHEAD / 2, AHEAD_STATE = WEIRI_AHEAD / 4 };
@@ -185,8 +190,14 @@ look_ahead(weiri_lane *lane)
     weiri_states_prefetch_state(&lane->states, lane->ahead_hash[(n - (AHEAD - AHEAD_STATE)) % WEIRI_AHEAD]);
 }
 
-static void
-handle(weiri_lane *lane, const weiri_request *request)
+bool
+weiri_lane_batch_full(const weiri_lane *lane)
+{
+    return full(lane->filling);
+}
+
+void
+weiri_lane_take(weiri_lane *lane, const weiri_request *request)
 {
     if (lane->share.on && !weiri_lane_share_admits(lane, request))
         return;
@@ -240,7 +251,7 @@ fill(weiri_lane *lane)
         look_ahead(lane);
         if (!weiri_mailbox_next(&lane->taken, &lane->taken_at, &item))
             continue;
-        handle(lane, item.data);
+        weiri_lane_take(lane, item.data);
         moved = true;
         if (in_flight && lane->filling->count % 64 == 0 && !atomic_load(&lane->in_flight))
             break;
@@ -304,7 +315,8 @@ weiri_lane_serve_turn(weiri_lane *lane)
     if (lane->filling == NULL)
         lane->filling = free_batch(lane);
     if (lane->filling != NULL) {
-        moved = fill(lane);
+        moved = weiri_lane_fire_timers(lane);
+        moved |= fill(lane);
         if (lane->filling->count > 0 && !atomic_load(&lane->in_flight)) {
             weiri_lane_hand_over(lane);
             moved = true;

@@ -13,6 +13,7 @@
 #include "command/checkpoint.h"
 #include "command/command.h"
 #include "command/decision.h"
+#include "command/lane_process.h"
 #include "command/quarantine.h"
 #include "command/recall.h"
 #include "command/sources.h"
@@ -33,6 +34,7 @@ typedef enum weiri_request_kind {
     WEIRI_REQUEST_LOOKUP,
     WEIRI_REQUEST_HELD,
     WEIRI_REQUEST_RELEASE, /* a command of weir's own: its payload is the reason */
+    WEIRI_REQUEST_DISCARD, /* another one: its payload is that of message/discard.h */
     WEIRI_REQUEST_FLAWED,  /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
 } weiri_request_kind;
 
@@ -43,7 +45,7 @@ typedef enum weiri_request_kind {
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE and FLAWED: of the aggregate */
+    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE, DISCARD and FLAWED: of the aggregate */
     bool discard;  /* RELEASE */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;
@@ -147,6 +149,8 @@ struct weiri_lane {
     ProtobufCAllocator allocator; /* over the arena */
     weiri_buffer headers;
 
+    weiri_lane_processes processes;
+
     weiri_lane_checkpoint checkpoint;
     weiri_checkpoint_finder finder; /* of states that were evicted */
     bool waiting;                   /* for a checkpoint, so that states can be evicted */
@@ -177,9 +181,10 @@ struct weiri_commands {
     weiri_answerer answerer;
     weiri_checkpoints *checkpoints;
     weiri_attempts *attempts;
-    struct weiri_front *front; /* NULL: the log is not shared, or this process sends no commands */
-    bool joined;               /* the log has been asked for partitions */
-    _Atomic bool leaving;      /* partitions are to be given back: a lane can't be recovered here */
+    struct weiri_router *router; /* NULL: the module has no processes */
+    struct weiri_front *front;   /* NULL: the log is not shared, or this process sends no commands */
+    bool joined;                 /* the log has been asked for partitions */
+    _Atomic bool leaving;        /* partitions are to be given back: a lane can't be recovered here */
     weiri_thread leaver;
     _Atomic bool refusing, stopping, answers_end; /* set once, by stop */
     bool started, stopped;
@@ -229,8 +234,9 @@ void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); 
 void weiri_lane_fold_held(weiri_lane *lane, const weiri_record *outcome, uint64_t offset, uint16_t aggregate);
 
 /* ---- lane_fold.c: what live and replay share */
-/* Evolves the entry's state by one packed event. Errors: CORRUPT. */
-WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload);
+/* Evolves the entry's state by one packed event. Errors: those of weiri_type_unpack_event. */
+WEIR_MUST_USE weir_status weiri_lane_evolve(
+    weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload, weir_error *err);
 
 /* ---- lane_recover.c */
 WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);
@@ -251,6 +257,27 @@ bool weiri_lane_checkpoint_idle(const weiri_lane *lane);
 bool weiri_lane_checkpoint_now(weiri_lane *lane);
 /* False: memory is at its limit, and only a checkpoint can make room. Between two requests. */
 bool weiri_lane_has_room(weiri_lane *lane);
+
+/* ---- lane.c, for lane_timers.c */
+bool weiri_lane_batch_full(const weiri_lane *lane);
+void weiri_lane_take(weiri_lane *lane, const weiri_request *request); /* one request into lane->filling */
+
+/* ---- lane_timers.c */
+/* Timers that a step, or a checkpoint's row, says are pending. */
+void weiri_lane_timers_note(weiri_lane *lane, uint16_t aggregate, weiri_bytes key, size_t n, Weir__PendingTimer *const *pending);
+bool weiri_lane_fire_timers(weiri_lane *lane);             /* those that are due; there is a batch being filled. True: it moved */
+int64_t weiri_lane_timers_wait_ms(const weiri_lane *lane); /* how long it may sleep; -1: no timer is pending */
+
+/* ---- lane_process.c: what is written for processes, and read back */
+void weiri_lane_processes_init(weiri_lane *lane);
+void weiri_lane_processes_forget(weiri_lane *lane); /* what recovery fills */
+void weiri_lane_processes_fini(weiri_lane *lane);
+void weiri_lane_look_for_moves(weiri_lane *lane); /* of the router, where a batch begins */
+void weiri_lane_tell_positions(weiri_lane *lane); /* into lane->headers, of the record being staged */
+void weiri_lane_fold_processes(weiri_lane *lane, const weiri_record *record, uint64_t offset);
+void weiri_lane_note_unanswered(weiri_lane *lane, uint64_t offset);
+void weiri_lane_add_process_rows(weiri_lane *lane, weiri_buffer *rows);
+WEIR_MUST_USE weir_status weiri_lane_load_process_row(weiri_lane *lane, weiri_bytes key, weiri_bytes value);
 
 /* ---- answers.c: the callback thread */
 /* One turn: answers the batches that wait. True: there were some. */

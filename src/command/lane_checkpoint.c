@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A lane's side of a checkpoint. It notes where it stands and copies its window and sources; then, a slice between batches, the
  * states that were dirty at that moment, each as it is by now (replay skips what a state already has). A slice leaves for the
- * writer only when the last batch it could know of is durable. Keys: S aggregate key, W number, N name, Q. */
+ * writer only when the last batch it could know of is durable. Keys: S aggregate key, W number, N name, Q, P, U. */
 #include "base/assert.h"
 #include "command/lane.h"
 #include "command/lane_rows.h"
@@ -111,6 +111,7 @@ begin(weiri_lane *lane)
     add_window_rows(&slice->rows, &lane->window);
     add_source_rows(&slice->rows, &lane->sources);
     add_held_row(&slice->rows, &lane->quarantine);
+    weiri_lane_add_process_rows(lane, &slice->rows);
     checkpoint->list = states->dirty;
     checkpoint->n = states->n_dirty;
     checkpoint->at = 0;
@@ -120,6 +121,7 @@ begin(weiri_lane *lane)
     checkpoint->number++;
     checkpoint->since = 0;
     checkpoint->commands = lane->next_command;
+    checkpoint->closing = atomic_load(&lane->commands->stopping);
 }
 
 static uint64_t
@@ -158,6 +160,8 @@ end(weiri_lane *lane, bool failed)
     if (failed) {
         weiri_states_put_back(&lane->states, checkpoint->list, checkpoint->n, checkpoint->at);
         checkpoint->again_us = world->monotonic_us(world) + AGAIN_US;
+        if (!checkpoint->closing) /* so that closing tries again, once, although no command has come since */
+            checkpoint->commands = UINT64_MAX;
         lane->counted.checkpoints_failed++;
     } else {
         lane->states.committed = checkpoint->number;

@@ -228,12 +228,16 @@ handle_command(weiri_lane *lane, weiri_subject *s)
         return;
     }
     if (weiri_attempts_poison(lane->attempts, command)) {
-        weiri_lane_hold(lane, s, command);
+        weiri_lane_hold(lane, s, command, "quarantined",
+            "deciding this command has ended the process twice: it is not tried again until a person releases it");
         return;
     }
     /* Relaxed is enough: it is read by the next process, and the calls between are opaque to the compiler. */
     atomic_store_explicit(lane->attempt, command, memory_order_relaxed);
-    decide(lane, s);
+    if (s->type->process == NULL)
+        decide(lane, s);
+    else
+        weiri_lane_step(lane, s, command);
     atomic_store_explicit(lane->attempt, 0, memory_order_relaxed);
 }
 
@@ -293,6 +297,9 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
         break;
     case WEIRI_REQUEST_RELEASE:
         weiri_lane_release(lane, &s);
+        break;
+    case WEIRI_REQUEST_DISCARD:
+        weiri_lane_discard(lane, &s);
         break;
     case WEIRI_REQUEST_FLAWED:
         handle_flawed(lane, &s);

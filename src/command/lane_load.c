@@ -28,6 +28,22 @@ add_state(weiri_lane *lane, uint64_t hash, uint16_t aggregate, weiri_bytes name,
     return WEIR_OK;
 }
 
+/* Timers are kept whether the instance is or not. */
+static bool
+note_timers(weiri_lane *lane, uint16_t aggregate, weiri_bytes name, weiri_bytes value)
+{
+    weiri_bytes packed = { (const uint8_t *)value.data + sizeof(weiri_state_row), value.size - sizeof(weiri_state_row) };
+
+    if (value.size < sizeof(weiri_state_row))
+        return false;
+    Weir__ProcessInstance *instance = weir__process_instance__unpack(NULL, packed.size, packed.data);
+    if (instance == NULL)
+        return false;
+    weiri_lane_timers_note(lane, aggregate, name, instance->n_timers, instance->timers);
+    weir__process_instance__free_unpacked(instance, NULL);
+    return true;
+}
+
 static weir_status
 load_state(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
 {
@@ -41,6 +57,8 @@ load_state(weiri_lane *lane, weiri_bytes key, weiri_bytes value)
         return WEIR_CORRUPT;
     weiri_bytes name = { at + WEIRI_STATE_KEY_HEAD, key.size - WEIRI_STATE_KEY_HEAD };
     lane->states.known++;
+    if (weiri_schema_process(lane->commands->config.schema, aggregate) != NULL && !note_timers(lane, aggregate, name, value))
+        return WEIR_CORRUPT;
     if (lane->states.bytes > lane->states.limit / 2) /* the rest is for the tail, and for what is asked for first */
         return WEIR_OK;
     return add_state(lane, weiri_states_hash(aggregate, name), aggregate, name, value, &entry);
@@ -93,6 +111,9 @@ weiri_lane_load_row(void *lane, weiri_bytes key, weiri_bytes value)
         return load_source(lane, (weiri_bytes){ at + 1, key.size - 1 }, value);
     case 'Q':
         return load_quarantine(lane, value);
+    case 'P':
+    case 'U':
+        return weiri_lane_load_process_row(lane, key, value);
     }
     return WEIR_CORRUPT;
 }

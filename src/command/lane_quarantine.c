@@ -66,11 +66,9 @@ weiri_lane_kept_out(weiri_lane *lane, weiri_subject *s, uint64_t attempt)
 }
 
 void
-weiri_lane_hold(weiri_lane *lane, weiri_subject *s, uint64_t attempt)
+weiri_lane_hold(weiri_lane *lane, weiri_subject *s, uint64_t attempt, const char *code, const char *text)
 {
-    const weiri_ending end = { WEIRI_OUTCOME_QUARANTINED, WEIR_REJECTED, "quarantined",
-        "deciding this command has ended the process twice: it is not tried again until a person releases it", .moves = true,
-        .attempt = attempt };
+    const weiri_ending end = { WEIRI_OUTCOME_QUARANTINED, WEIR_REJECTED, code, text, .moves = true, .attempt = attempt };
 
     if (lane->quarantine.count == WEIRI_HELD_MOST) {
         refuse_full(lane, s);

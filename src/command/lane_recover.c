@@ -134,6 +134,8 @@ begin_entry(replay *r, const tail *t, uint16_t aggregate, uint32_t kind)
     weiri_bytes hash, name;
     uint64_t sequence, fingerprint;
 
+    if (r->lane->processes.n > 0)
+        weiri_lane_fold_processes(r->lane, record, t->offset);
     r->remembers = remembered(record);
     if (r->remembers) {
         weiri_buffer_clear(&r->scope);
@@ -205,8 +207,14 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
         lane->states.known++;
     }
     weiri_arena_reset(&lane->arena);
-    if (weiri_lane_evolve(lane, entry, type, record->payload) != WEIR_OK)
-        return contradiction(r, t, "its bytes are no message of its type", err);
+    weir_error cause;
+    weir_status status = weiri_lane_evolve(lane, entry, type, record->payload, &cause);
+    if (status == WEIR_INVALID) /* the module's fault, whatever the checkpoint says */
+        return weiri_error_set(err, status, "%s[%u] at %" PRIu64 " (%.*s %.*s): %s", weiri_topic_name(t->topic), lane->partition, t->offset,
+            (int)record->aggregate.size, (const char *)record->aggregate.data, (int)record->key.size, (const char *)record->key.data,
+            cause.text);
+    if (status != WEIR_OK)
+        return contradiction(r, t, cause.text, err);
     entry->version = record->version;
     entry->last_source = record->source;
     entry->last_index = record->index;
@@ -230,7 +238,7 @@ replay_event(replay *r, weir_error *err)
     weiri_lane *lane = r->lane;
     const tail *t = &r->events;
     const weiri_record *record = &t->record;
-    const weiri_type *type = weiri_schema_find(lane->commands->config.schema, record->type);
+    const weiri_type *type = weiri_schema_find_of(lane->commands->config.schema, record->type, record->aggregate);
     uint16_t aggregate = 0;
 
     if (type == NULL || type->kind != WEIRI_TYPE_EVENT)

@@ -4,13 +4,15 @@
  * events, or a record in outcomes. */
 #include "command/lane_stage.h"
 #include "base/assert.h"
+#include "message/discard.h"
+#include <stdio.h>
 #include <string.h>
 
 weiri_answer_kind
 weiri_lane_kind_of(const weiri_request *request)
 {
     static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_HELD,
-        WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME };
+        WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME };
 
     return kinds[request->kind];
 }
@@ -81,7 +83,10 @@ stage_command(weiri_lane *lane, weiri_subject *s)
     if (lane->share.on)
         return;
     weiri_record record = record_of(lane, s, WEIRI_RECORD_COMMAND);
-    record.type = s->type == NULL ? weiri_bytes_of(WEIRI_COMMAND_RELEASE) : lane->commands->type_names[s->type->number];
+    if (s->type != NULL)
+        record.type = lane->commands->type_names[s->type->number];
+    else
+        record.type = weiri_bytes_of(s->request->kind == WEIRI_REQUEST_DISCARD ? WEIRI_COMMAND_DISCARD_LETTER : WEIRI_COMMAND_RELEASE);
     record.payload = s->payload;
     record.headers = s->headers;
     if (s->request->expect) {
@@ -118,6 +123,14 @@ add_first_headers(weiri_lane *lane, const weiri_window_entry *first)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_EVENTS, first->events);
     if (first->kind != WEIRI_WINDOW_ACCEPTED)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_ORIGINAL_OFFSET, first->offset);
+}
+
+/* One record a batch says how far the router has got, if it has got on. */
+static void
+add_positions(weiri_lane *lane)
+{
+    if (lane->processes.tells)
+        weiri_lane_tell_positions(lane);
 }
 
 static void
@@ -178,6 +191,9 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     if (end->discards)
         weiri_headers_add_number(&lane->headers, WEIRI_HEADER_DISCARD, 1);
     add_memory_headers(lane, s, remembered, moves);
+    add_positions(lane);
+    bool unanswered = moves && end->status == WEIR_REJECTED && !end->names && end->attempt == 0 && lane->processes.n > 0 &&
+                      weiri_lane_add_rejection(lane, s, end);
     weiri_record record = record_of(lane, s, WEIRI_RECORD_OUTCOME);
     record.type = weiri_bytes_of(end->type);
     record.version = s->version;
@@ -185,6 +201,8 @@ weiri_lane_end(weiri_lane *lane, weiri_subject *s, const weiri_ending *end)
     record.payload = weiri_bytes_of(end->text);
     uint64_t offset = lane->next_outcome++;
     weiri_staged_add(&lane->filling->append.topics[WEIRI_TOPIC_OUTCOMES], &record);
+    if (unanswered)
+        weiri_lane_note_unanswered(lane, offset);
     if (moves)
         move_source(lane, s);
     if (remembered)
@@ -220,7 +238,7 @@ evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
         s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
         lane->states.known++;
     }
-    weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
+    weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i), NULL);
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;
     s->entry->last_source = s->at;
@@ -251,10 +269,11 @@ stage_event(weiri_lane *lane, weiri_subject *s, size_t i, bool remembered)
         record.flags |= WEIRI_RECORD_LAST;
     if (i == 0) {
         record.flags |= s->request->client_id ? WEIRI_RECORD_CLIENT_ID : 0;
-        if (remembered || s->source.size > 0) {
+        if (remembered || s->source.size > 0 || lane->processes.tells) {
             weiri_buffer_clear(&lane->headers);
             weiri_buffer_add_bytes(&lane->headers, s->headers);
             add_memory_headers(lane, s, remembered, s->source.size > 0);
+            add_positions(lane);
             record.headers = weiri_buffer_bytes(&lane->headers);
         }
     }
@@ -285,4 +304,14 @@ weiri_lane_end_with_events(weiri_lane *lane, weiri_subject *s)
     lane->counted.accepted++;
     lane->counted.events += n;
     lane->checkpoint.since += n;
+}
+
+void
+weiri_lane_discard(weiri_lane *lane, weiri_subject *s)
+{
+    char said[WEIRI_DISCARD_BYTES_MOST + 1];
+
+    (void)snprintf(said, sizeof said, "%.*s", (int)s->payload.size, (const char *)s->payload.data);
+    const weiri_ending end = { WEIRI_OUTCOME_LETTER_DISCARDED, WEIR_OK, "", said };
+    (void)weiri_lane_end(lane, s, &end);
 }

@@ -7,7 +7,7 @@
 
 typedef struct weiri_subject {
     const weiri_request *request;
-    const weiri_type *type; /* NULL: a release, or none that is known here */
+    const weiri_type *type; /* NULL: one of weir's own, or none that is known here */
     uint16_t aggregate;     /* WEIRI_NO_TYPE: not known */
     const char *key_text;
     weiri_bytes key, scope, id, source, headers, payload;
@@ -32,6 +32,7 @@ typedef struct weiri_ending {
     const uint64_t *last;            /* of a gap: where its source is */
     uint64_t attempt;                /* 0, or what the attempt file calls it, for whoever releases it */
     bool discards;
+    const char *unanswered; /* a rejection that reaches no process: of a command of this type; else NULL */
 } weiri_ending;
 
 weiri_answer_kind weiri_lane_kind_of(const weiri_request *request); /* what its answer is */
@@ -46,14 +47,24 @@ weiri_pending *weiri_lane_refuse(
     weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last);
 /* Stores the command with the events of lane->decision, evolves by them, and answers. */
 void weiri_lane_end_with_events(weiri_lane *lane, weiri_subject *s);
+/* Stores that a view is never to take in an event: for the views alone. */
+void weiri_lane_discard(weiri_lane *lane, weiri_subject *s);
+
+/* ---- lane_step.c */
+void weiri_lane_step(weiri_lane *lane, weiri_subject *s, uint64_t command); /* `command`: as the attempt file calls it */
+
+/* ---- lane_process.c */
+/* Into lane->headers, where a process is concerned: what its router needs to tell it. True: nobody will hear. */
+bool weiri_lane_add_rejection(weiri_lane *lane, const weiri_subject *s, const weiri_ending *end);
 
 /* ---- lane_quarantine.c */
 /* True: its aggregate takes no commands, and it is answered so. `attempt`: what the attempt file calls it. */
 bool weiri_lane_kept_out(weiri_lane *lane, weiri_subject *s, uint64_t attempt);
 /* Answers a command of a source that came before and is held. */
 void weiri_lane_repeat_held(weiri_lane *lane, weiri_subject *s, const weiri_held *held);
-/* It has killed too often: it is not decided, and its aggregate takes no commands until a person releases it. */
-void weiri_lane_hold(weiri_lane *lane, weiri_subject *s, uint64_t attempt);
+/* It has killed too often, or is a step that can't be done: nothing comes of it, and its aggregate takes no commands until a person
+ * releases it. `code`: static. */
+void weiri_lane_hold(weiri_lane *lane, weiri_subject *s, uint64_t attempt, const char *code, const char *text);
 void weiri_lane_release(weiri_lane *lane, weiri_subject *s);
 /* Fills the answer if the command looked up is one that killed and is held. */
 void weiri_lane_look_up_held(weiri_lane *lane, const weiri_subject *s, weiri_pending *pending);

@@ -236,10 +236,13 @@ react_to_event(weir_reaction *r, const weiri_trigger *trigger, void *state, weir
     weir_event_fn *react = weiri_process_row(r->process, trigger->type->newest->descriptor, &starts);
     const weiri_type *newest;
     ProtobufCMessage *event;
+    weir_error err;
 
     if (react == NULL || over || (!there && !starts))
         return WEIR_OK; /* a row may have gone since it was sent */
-    weir_status status = weiri_type_unpack_event(trigger->type, trigger->payload, NULL, &newest, &event, &upcast);
+    weir_status status = weiri_type_unpack_event(trigger->type, trigger->payload, NULL, &newest, &event, &upcast, &err);
+    if (status == WEIR_INVALID)
+        return mistake(r, "can't be told of an event: %s", err.text);
     if (status != WEIR_OK)
         return status;
     react(r, state, event);

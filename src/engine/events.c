@@ -14,11 +14,7 @@ unpack(const weiri_schema *schema, const weiri_record *event, const weiri_type *
 
     if (type == NULL || type->kind != WEIRI_TYPE_EVENT)
         return weiri_error_set(err, WEIR_INVALID, "this module has no event '%.*s'", (int)event->type.size, (const char *)event->type.data);
-    weir_status status = weiri_type_unpack_event(type, event->payload, NULL, ret_type, ret_message, &upcast);
-    if (status != WEIR_OK)
-        return weiri_error_set(
-            err, status, status == WEIR_NO_MEMORY ? "no memory for a %s" : "these bytes are no %s", type->descriptor->name);
-    return WEIR_OK;
+    return weiri_type_unpack_event(type, event->payload, NULL, ret_type, ret_message, &upcast, err);
 }
 
 weir_status
@@ -123,17 +119,22 @@ weiri_type_filter_parse(const weiri_schema *schema, const char *names, weiri_typ
 }
 
 bool
+weiri_type_filter_names(const weiri_type_filter *filter, weiri_bytes newest)
+{
+    for (size_t i = 0; i < filter->n; i++) {
+        if (weiri_bytes_are(newest, filter->names[i]))
+            return true;
+    }
+    return filter->n == 0;
+}
+
+bool
 weiri_type_filter_has(const weiri_type_filter *filter, const weiri_schema *schema, weiri_bytes name)
 {
     if (filter->n == 0)
         return true;
     const weiri_type *type = schema != NULL ? weiri_schema_find(schema, name) : NULL;
-    weiri_bytes full = type != NULL ? weiri_bytes_of(type->newest->descriptor->name) : name;
-    for (size_t i = 0; i < filter->n; i++) {
-        if (weiri_bytes_are(full, filter->names[i]))
-            return true;
-    }
-    return false;
+    return weiri_type_filter_names(filter, type != NULL ? weiri_bytes_of(type->newest->descriptor->name) : name);
 }
 
 void

@@ -29,6 +29,8 @@ typedef struct weiri_type_filter {
 WEIR_MUST_USE weir_status weiri_type_filter_parse(
     const weiri_schema *schema, const char *names, weiri_type_filter *ret_filter, weir_error *err);
 bool weiri_type_filter_has(const weiri_type_filter *filter, const weiri_schema *schema, weiri_bytes type);
+/* The same for the name of a newest type, or of one that the module doesn't know. */
+bool weiri_type_filter_names(const weiri_type_filter *filter, weiri_bytes newest);
 void weiri_type_filter_fini(weiri_type_filter *filter);
 
 #endif

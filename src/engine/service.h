@@ -8,6 +8,7 @@
 #include <weir/engine.h>
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "engine/settings.h"
 
 /* ---- the table of answers ----------------------------------------------------------------------------- */
@@ -28,6 +29,8 @@ typedef struct weiri_reply {
     bool has_version; /* ETag: "version" */
     uint64_t version;
     char position[1600];   /* Weir-Position: a token, or "" */
+    uint64_t parked;       /* Weir-Parked: so many events that the view could not take are not in the rows ... */
+    bool parked_yours;     /* ... one of them is what the token stands for */
     weiri_buffer location; /* Location:, or empty */
     int retry_after_s;     /* 0: none */
     char traceparent[64];  /* "" none */
@@ -126,6 +129,27 @@ void weiri_service_view(weiri_service *service, const weiri_view_call *call, wei
  * The reply's `position` is the vector to go on from. */
 void weiri_service_events(weiri_service *service, const char *types, const char *after, uint64_t limit, weiri_reply *reply);
 
+/* Live feeds, as Server-Sent Events: of events after a position (as weiri_service_events; "now": the durable end), or of a view's
+ * moves after a token (NULL: beginning with where it is). A feed holds a position, never events: what it gives next is read when it is
+ * asked for. The tail keeps the newest events, written once for all feeds; beyond it a feed reads the log.
+ * Thread: opening and closing a feed: any. A tail and all filling of feeds from it: one. */
+typedef struct weiri_tail weiri_tail;
+typedef struct weiri_feed weiri_feed;
+/* Owns: gives *ret_feed; false: the reply is the problem. */
+WEIR_MUST_USE bool weiri_service_event_feed(
+    weiri_service *service, const char *types, const char *after, weiri_feed **ret_feed, weiri_reply *reply);
+WEIR_MUST_USE bool weiri_service_view_feed(
+    weiri_service *service, const char *view, const char *after, weiri_feed **ret_feed, weiri_reply *reply);
+void weiri_feed_close(weiri_feed *feed); /* NULL is fine */
+weiri_tail *weiri_tail_new(weiri_service *service);
+bool weiri_tail_refresh(weiri_tail *tail); /* takes in what is durable now; false: there was nothing */
+/* Appends what comes next, until `to` has `most` bytes, whole events at least one. *ret_more: there may be more at once. False: the feed
+ * ends: what was appended says why. */
+WEIR_MUST_USE bool weiri_tail_fill(weiri_tail *tail, weiri_feed *feed, size_t most, weiri_buffer *to, bool *ret_more);
+void weiri_feed_write_position(weiri_tail *tail, weiri_feed *feed, weiri_buffer *to); /* an id alone: where the feed is */
+void weiri_tail_free(weiri_tail *tail);                                               /* NULL is fine */
+weiri_signal *weiri_service_moved(weiri_service *service); /* raised when more is durable; raising it does no harm */
+
 /* The quarantine: commands that killed the process, and what came behind them. These three wait for the lanes, at most
  * outcome.timeout. */
 enum { WEIRI_QUARANTINE_SHOWN = 1000, WEIRI_QUARANTINE_BYTES = 4 << 20 };  /* of one answer; counts are of all */
@@ -135,6 +159,18 @@ void weiri_service_held(weiri_service *service, const char *aggregate, const cha
 /* Lets it out, durably; reason: for the log, may be "". `discard`: what is held is not to be tried again. */
 void weiri_service_release(
     weiri_service *service, const char *aggregate, const char *key, const char *reason, bool discard, weiri_reply *reply);
+
+/* Dead letters of views: events that a view could not take, and what was discarded. view NULL: of all views; as bounded as above. */
+void weiri_service_letters(weiri_service *service, const char *view, weiri_reply *reply);
+/* One, with what the event says; `event`: PARTITION-COMMAND-INDEX. */
+void weiri_service_letter(weiri_service *service, const char *view, const char *event, weiri_reply *reply);
+/* Tries again what is parked with that event's key, head first; event NULL: all that the view has parked. */
+void weiri_service_letter_retry(weiri_service *service, const char *view, const char *event, weiri_reply *reply);
+typedef struct weiri_letter_call {
+    const char *view, *event, *reason, *who; /* reason: must be there; who: NULL not told */
+} weiri_letter_call;
+/* For ever, by a record in the log that every version of the view honours; durable when it answers. Waits for the lane. */
+void weiri_service_letter_discard(weiri_service *service, const weiri_letter_call *call, weiri_reply *reply);
 
 void weiri_service_views(weiri_service *service, weiri_reply *reply); /* GET /views: status and description of each */
 void weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply);

@@ -44,6 +44,11 @@ weiri_http_metrics(weiri_request *request)
         { "weir_http_turned_away_total", "counter", "Connections refused because too many are open.", atomic_load(&http->turned_away) },
         { "weir_http_cut_total", "counter", "Connections cut because their client was too slow in all.", atomic_load(&http->watch.cut) },
         { "weir_http_body_bytes", "gauge", "Bytes of bodies being received.", atomic_load(&http->body_bytes) },
+        { "weir_feeds", "gauge", "Live feeds open.", atomic_load(&http->feeds.count) },
+        { "weir_feeds_limit", "gauge", "Live feeds that may be open.", WEIRI_FEEDS_MOST },
+        { "weir_feeds_refused_total", "counter", "Live feeds refused because too many are open.", atomic_load(&http->feeds.refused) },
+        { "weir_feed_bytes_total", "counter", "Bytes given to live feeds.", atomic_load(&http->feeds.given) },
+        { "weir_feed_bytes", "gauge", "Bytes of live feeds that their clients have not taken.", atomic_load(&http->feeds.held) },
         { "weir_http_reply_bytes", "gauge", "Bytes of replies being sent.", atomic_load(&http->reply_bytes) },
     };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the command side can tell: an aggregate's state, its history, outcomes, bulk sources, the event stream. Thread: HTTP; the event
  * stream is read on the pool's. */
-#include "http/answer.h"
 #include "http/handlers.h"
 #include <inttypes.h>
 
@@ -65,17 +64,10 @@ void
 weiri_http_events(weiri_request *request)
 {
     static const char *const names[] = { "types", "after", "limit", NULL };
-    const char *accept = request->headers.accept;
 
-    if (!weiri_http_parameters_known(request, names) ||
-        !weiri_http_parameter_number(request, "limit", 1, PAGE_MOST, EVENTS_LIMIT, &request->limit))
-        return;
-    if (weiri_accept_quality(accept, "text/event-stream") > 0 && weiri_accept_quality(accept, "application/x-ndjson") == 0) {
-        weiri_answer_http_problem(&request->reply, 406,
-            "live feeds (text/event-stream) are not in this version; ask for "
-            "application/x-ndjson, and go on from the reply's Weir-Position");
-        weiri_request_ready(request);
-        return;
-    }
-    weiri_request_run(request, read_events);
+    if (weiri_feeds_wanted(request, "application/x-ndjson"))
+        weiri_feeds_events(request);
+    else if (weiri_http_parameters_known(request, names) &&
+             weiri_http_parameter_number(request, "limit", 1, PAGE_MOST, EVENTS_LIMIT, &request->limit))
+        weiri_request_run(request, read_events);
 }

@@ -75,12 +75,18 @@ add_headers(struct MHD_Response *response, weiri_request *request, bool close)
     }
     if (reply->position[0] != '\0')
         good = good && MHD_add_response_header(response, "Weir-Position", reply->position) == MHD_YES;
+    if (reply->parked > 0) {
+        (void)snprintf(text, sizeof text, "%" PRIu64 "%s", reply->parked, reply->parked_yours ? ";token" : "");
+        good = good && MHD_add_response_header(response, "Weir-Parked", text) == MHD_YES;
+    }
     if (reply->location.size > 0)
         good = good && MHD_add_response_header(response, "Location", weiri_buffer_text(&reply->location)) == MHD_YES;
     if (reply->retry_after_s > 0) {
         (void)snprintf(text, sizeof text, "%d", reply->retry_after_s);
         good = good && MHD_add_response_header(response, "Retry-After", text) == MHD_YES;
     }
+    if (reply->content_type != NULL && strcmp(reply->content_type, WEIRI_EVENT_STREAM) == 0)
+        good = good && MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES;
     if (reply->traceparent[0] != '\0')
         good = good && MHD_add_response_header(response, "traceparent", reply->traceparent) == MHD_YES;
     if (request->allow != NULL)
@@ -101,7 +107,9 @@ weiri_answer_send(weiri_request *request, bool close)
         reply->content_type = NULL;
         weiri_buffer_clear(&reply->body);
     }
-    struct MHD_Response *response = MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = request->live != NULL
+                                        ? weiri_feeds_response(request)
+                                        : MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
     atomic_fetch_add_explicit(&request->http->reply_bytes, reply->body.size, memory_order_relaxed);

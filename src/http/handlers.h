@@ -11,8 +11,12 @@ weiri_handler weiri_http_command, weiri_http_commands;
 weiri_handler weiri_http_state, weiri_http_history, weiri_http_outcome, weiri_http_source, weiri_http_events;
 /* views.c */
 weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_rebuild;
+/* feeds_open.c */
+weiri_handler weiri_http_changes;
 /* quarantine.c */
 weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
+/* letters.c */
+weiri_handler weiri_http_letters, weiri_http_letter, weiri_http_letter_retry, weiri_http_letter_discard;
 /* about.c */
 weiri_handler weiri_http_root, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live, weiri_http_ready, weiri_http_later;
 

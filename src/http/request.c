@@ -347,6 +347,7 @@ weiri_request_target(void *cls, const char *raw, struct MHD_Connection *connecti
     request->stage = WEIRI_REQUEST_NEW;
     request->discarded = 0;
     request->allow = NULL;
+    request->live = NULL;
     request->target_error.status = WEIR_OK;
     if (weiri_target_parse(&request->target, raw, &request->target_error) != WEIR_OK)
         weiri_assert(request->target_error.status != WEIR_OK);

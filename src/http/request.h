@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "engine/service.h"
 #include "http/accept.h"
+#include "http/feeds.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "http/target.h"
@@ -44,11 +45,12 @@ struct weiri_http {
     _Atomic uint32_t batches;     /* being read and handed to lanes */
     _Atomic uint64_t turned_away; /* connections beyond connections_most */
     weiri_watch watch;
+    weiri_feeds feeds;
 };
 
 typedef struct weiri_request_headers { /* borrowed from the connection; NULL: not there */
     const char *content_type, *content_length, *transfer_encoding, *expect, *accept, *idempotency_key, *if_match, *if_none_match, *position,
-        *traceparent, *origin, *host;
+        *traceparent, *origin, *host, *last_event_id;
     weiri_prefer prefer;
 } weiri_request_headers;
 
@@ -73,6 +75,7 @@ typedef struct weiri_request {
     uint64_t limit;        /* of a page of events: aggregates.c */
     bool json_array;       /* the form of a batch: commands.c */
     weiri_reply reply;     /* filled by whoever answers */
+    weiri_live *live;      /* a feed begins instead of the reply's body: feeds.c */
     const char *allow;     /* Allow: of a 405 and of OPTIONS */
     char allow_text[64];
 } weiri_request;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <curl/curl.h>
 #include <stdio.h>
@@ -116,14 +117,45 @@ test_an_unknown_path_is_404(void **state)
 static void
 test_what_comes_later_says_so(void **state)
 {
-    static const char *const paths[] = { "GET /views/v/changes", "GET /app/", "GET /app", "GET /app/a/b.html", "GET /openapi.json" };
+    static const char *const paths[] = { "GET /app/", "GET /app", "GET /app/a/b.html", "GET /openapi.json" };
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         ask(paths[i], "", NULL);
         assert_refused(404, "not in this version");
     }
-    ask("GET /events", "Accept: text/event-stream\r\n", NULL);
-    assert_refused(406, "not in this version");
+}
+
+/* Reads what comes until these words are in it, or the connection ends. */
+static void
+read_feed(const char *words)
+{
+    char text[4096] = "";
+    size_t size = 0;
+    ssize_t n;
+
+    while (strstr(text, words) == NULL) {
+        n = recv(client.fd, text + size, sizeof text - 1 - size, 0);
+        if (n <= 0)
+            fail_msg("'%s' did not come: %s", words, text);
+        size += (size_t)n;
+        text[size] = '\0';
+    }
+}
+
+static void
+test_a_feed_goes_on_until_there_is_no_more(void **state)
+{
+    static const char plain[] = "GET /events HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n";
+    static const char again[] = "GET /views/v/changes HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 2\r\n\r\n";
+
+    ask("GET /events?types=bad", "Accept: text/event-stream\r\n", NULL);
+    assert_refused(404, "no event");
+    ask("GET /views/v/changes", "Accept: text/csv\r\n", NULL);
+    assert_refused(406, "text/event-stream");
+    assert_true(test_client_send(&client, plain, sizeof plain - 1));
+    read_feed("data: {\"n\":3}\n\n\r\n0\r\n\r\n");
+    assert_true(test_client_send(&client, again, sizeof again - 1)); /* the connection is kept */
+    read_feed("data: {\"n\":3}\n\n\r\n0\r\n\r\n");
 }
 
 static void
@@ -437,6 +469,7 @@ main(void)
         TEST(test_a_malformed_target_is_400),
         TEST(test_an_unknown_path_is_404),
         TEST(test_what_comes_later_says_so),
+        TEST(test_a_feed_goes_on_until_there_is_no_more),
         TEST(test_another_method_is_405_with_allow),
         TEST(test_an_unknown_content_type_is_415),
         TEST(test_a_body_too_large_is_413_before_it_is_read),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matching walks the table from top to bottom: two dozen rows, each told apart by its number of segments or its first one. */
+ * Matching walks the table from top to bottom: three dozen rows, each told apart by its number of segments or its first one. */
 #include "http/routes.h"
 #include "http/handlers.h"
 #include <stdio.h>
@@ -10,7 +10,7 @@ const weiri_route weiri_routes[] = {
     { "GET", "/views/{view}/{table}", weiri_http_table, WEIRI_ROUTE_NO_BODY,
         "rows of a view's table, filtered: ?column=lt.5&order=column.desc&limit=20", true },
     { "GET", "/views/{view}/queries/{name}", weiri_http_query, WEIRI_ROUTE_NO_BODY, "a named query of a view with its parameters", true },
-    { "GET", "/views/{view}/changes", weiri_http_later, WEIRI_ROUTE_NO_BODY, NULL },
+    { "GET", "/views/{view}/changes", weiri_http_changes, WEIRI_ROUTE_NO_BODY, "live: the view has moved (Server-Sent Events)" },
     { "POST", "/views/{view}/rebuild", weiri_http_rebuild, WEIRI_ROUTE_NO_BODY, "build a view anew from the events" },
     { "GET", "/views", weiri_http_views, WEIRI_ROUTE_NO_BODY, "every view: tables, queries, position, lag" },
     { "GET", "/aggregates/{name}/{key}", weiri_http_state, WEIRI_ROUTE_NO_BODY, "an aggregate's state; ?version=N for an earlier one" },
@@ -23,6 +23,14 @@ const weiri_route weiri_routes[] = {
     { "GET", "/quarantine/{aggregate}/{key}", weiri_http_held, WEIRI_ROUTE_NO_BODY, "what is held of one; ?data=true with what it says" },
     { "POST", "/quarantine/{aggregate}/{key}/release", weiri_http_release, WEIRI_ROUTE_NO_BODY,
         "let it take commands again: ?reason=TEXT&discard=true" },
+    { "GET", "/letters", weiri_http_letters, WEIRI_ROUTE_NO_BODY, "events that views could not take, and those discarded" },
+    { "GET", "/letters/{view}", weiri_http_letters, WEIRI_ROUTE_NO_BODY, "those of one view" },
+    { "GET", "/letters/{view}/{event}", weiri_http_letter, WEIRI_ROUTE_NO_BODY, "one of them, with what the event says" },
+    { "POST", "/letters/{view}/retry", weiri_http_letter_retry, WEIRI_ROUTE_NO_BODY, "try all again that a view has parked" },
+    { "POST", "/letters/{view}/{event}/retry", weiri_http_letter_retry, WEIRI_ROUTE_NO_BODY,
+        "try again what is parked with the key of this event" },
+    { "POST", "/letters/{view}/{event}/discard", weiri_http_letter_discard, WEIRI_ROUTE_NO_BODY,
+        "leave an event out for ever: ?reason=TEXT&who=NAME" },
     { "GET", "/events", weiri_http_events, WEIRI_ROUTE_NO_BODY, "the event stream, one a line: ?types=A,B&after=POSITION&limit=N", true },
     { "GET", "/types", weiri_http_types, WEIRI_ROUTE_NO_BODY, "the messages and their fields" },
     { "GET", "/info", weiri_http_info, WEIRI_ROUTE_NO_BODY, "the module, its log and where its data lies" },

@@ -88,6 +88,9 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     status = weiri_watch_start(&http->watch, config->idle_s > 0 ? config->idle_s : IDLE_S, err);
     if (status != WEIR_OK)
         goto out;
+    status = weiri_feeds_start(http, err);
+    if (status != WEIR_OK)
+        goto out;
     http->daemon = start_daemon(http, threads_of(config));
     if (http->daemon == NULL) {
         status = weiri_error_set(err, WEIR_IO, "the HTTP threads could not be started");
@@ -101,6 +104,7 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
 out:
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
+    weiri_feeds_stop(&http->feeds);
     weiri_watch_stop(&http->watch);
     weiri_pool_stop(http->pool);
     if (fd >= 0)
@@ -131,9 +135,11 @@ weiri_http_stop(weiri_http *http)
     /* Looked at from time to time instead of signalled: nothing of the server may be touched after the last subtraction. */
     while (atomic_load(&http->asked) > 0)
         (void)usleep(1000);
+    weiri_feeds_end(&http->feeds);
     for (int waited_ms = 0; atomic_load(&http->replying) > 0 && waited_ms < REPLIES_MS; waited_ms++)
         (void)usleep(1000);
     MHD_stop_daemon(http->daemon);
+    weiri_feeds_stop(&http->feeds);
     weiri_watch_stop(&http->watch);
     while (atomic_load(&http->lingering) > 0)
         (void)usleep(1000);

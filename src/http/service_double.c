@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 typedef struct late {
@@ -14,7 +15,7 @@ typedef struct late {
 } late;
 
 static weiri_mailbox late_box, held_box;
-static weiri_signal late_arrived, held_arrived, reached_changed;
+static weiri_signal late_arrived, held_arrived, reached_changed, moved;
 static weiri_thread late_thread;
 static _Atomic bool stopping, reached;
 _Atomic uint64_t double_calls, double_view_calls;
@@ -84,6 +85,7 @@ double_start(void)
     weiri_signal_init(&late_arrived);
     weiri_signal_init(&held_arrived);
     weiri_signal_init(&reached_changed);
+    weiri_signal_init(&moved);
     weiri_mailbox_init(&late_box, 1 << 20, 4096, &late_arrived);
     weiri_mailbox_init(&held_box, 1 << 20, 4096, &held_arrived);
     atomic_store(&stopping, false);
@@ -101,6 +103,7 @@ double_stop(void)
     weiri_signal_fini(&late_arrived);
     weiri_signal_fini(&held_arrived);
     weiri_signal_fini(&reached_changed);
+    weiri_signal_fini(&moved);
 }
 
 void
@@ -262,6 +265,81 @@ weiri_service_events(weiri_service *service, const char *types, const char *afte
     reply->content_type = "application/x-ndjson";
 }
 
+/* A feed of this many events, in pieces of one; "types=bad" is refused. */
+enum { FEED_EVENTS = 3 };
+struct weiri_feed {
+    int given;
+};
+
+bool
+weiri_service_event_feed(weiri_service *service, const char *types, const char *after, weiri_feed **ret_feed, weiri_reply *reply)
+{
+    (void)service;
+    if (types != NULL && strcmp(types, "bad") == 0) {
+        weiri_reply_problem(reply, WEIR_NOT_FOUND, "", "no event 'bad'");
+        return false;
+    }
+    *ret_feed = weiri_allocate(sizeof **ret_feed);
+    (*ret_feed)->given = after == NULL ? 0 : atoi(after);
+    return true;
+}
+
+bool
+weiri_service_view_feed(weiri_service *service, const char *view, const char *after, weiri_feed **ret_feed, weiri_reply *reply)
+{
+    return weiri_service_event_feed(service, view, after, ret_feed, reply);
+}
+
+void
+weiri_feed_close(weiri_feed *feed)
+{
+    weiri_release(feed);
+}
+
+weiri_tail *
+weiri_tail_new(weiri_service *service)
+{
+    (void)service;
+    return NULL;
+}
+
+bool
+weiri_tail_refresh(weiri_tail *tail)
+{
+    (void)tail;
+    return false;
+}
+
+bool
+weiri_tail_fill(weiri_tail *tail, weiri_feed *feed, size_t most, weiri_buffer *to, bool *ret_more)
+{
+    (void)tail, (void)most;
+    *ret_more = feed->given < FEED_EVENTS;
+    if (*ret_more)
+        weiri_buffer_print(to, "id: %d\ndata: {\"n\":%d}\n\n", feed->given + 1, feed->given + 1);
+    return feed->given++ < FEED_EVENTS;
+}
+
+void
+weiri_feed_write_position(weiri_tail *tail, weiri_feed *feed, weiri_buffer *to)
+{
+    (void)tail;
+    weiri_buffer_print(to, "id: %d\n\n", feed->given);
+}
+
+void
+weiri_tail_free(weiri_tail *tail)
+{
+    (void)tail;
+}
+
+weiri_signal *
+weiri_service_moved(weiri_service *service)
+{
+    (void)service;
+    return &moved;
+}
+
 void
 weiri_service_views(weiri_service *service, weiri_reply *reply)
 {
@@ -330,4 +408,33 @@ weiri_service_release(weiri_service *service, const char *aggregate, const char 
 {
     (void)service;
     say(reply, "release %s %s %s discard=%d", aggregate, key, reason, discard);
+}
+
+void
+weiri_service_letters(weiri_service *service, const char *view, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "letters %s", view == NULL ? "-" : view);
+}
+
+void
+weiri_service_letter(weiri_service *service, const char *view, const char *event, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "letter %s %s", view, event);
+}
+
+void
+weiri_service_letter_retry(weiri_service *service, const char *view, const char *event, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "retry %s %s", view, event == NULL ? "-" : event);
+}
+
+void
+weiri_service_letter_discard(weiri_service *service, const weiri_letter_call *call, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "discard %s %s %s %s", call->view, call->event, call->reason == NULL ? "-" : call->reason,
+        call->who == NULL ? "-" : call->who);
 }

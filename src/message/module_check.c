@@ -4,6 +4,7 @@
 #include "message/module_check.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/retired_check.h"
 #include "message/process_check.h"
 #include "message/upcast_check.h"
 #include <stdio.h>
@@ -265,6 +266,7 @@ weiri_module_check(const weir_module *module, weiri_descriptors *all, weiri_prob
     check_keys(&c);
     check_twice(&c);
     weiri_upcasts_check(module, problems);
+    weiri_retired_check(module, all, problems);
     weiri_processes_check(module, all, problems);
     weiri_release(c.uses);
 }

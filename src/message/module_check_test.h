@@ -40,10 +40,12 @@ evolve_added(void *state, const void *event)
     ((Testing__V1__Counter *)state)->total++;
 }
 
-static void
-upcast_once(const void *old, void *fresh)
+static weir_status
+upcast_once(const void *old, void *fresh, weir_error *err)
 {
+    (void)err;
     weir_assign(fresh, old);
+    return WEIR_OK;
 }
 
 /* ---- the module, and messages that testing.proto lacks ------------------------------------------------ */

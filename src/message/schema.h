@@ -84,9 +84,10 @@ WEIR_MUST_USE weir_status weiri_type_set_key(const weiri_type *type, void *messa
 
 /* Unpacks an event and takes it through its upcasts. *ret_type is the newest type and *ret_message of that type.
  * `allocator` NULL: malloc. Owns: gives *ret_message, for protobuf_c_message_free_unpacked with the same allocator.
- * Errors: CORRUPT (these bytes are no such message), NO_MEMORY. Upcasting always uses the default allocator: an upcast message was made
- * by the author; *ret_upcast tells which to free with. */
+ * Fields that an old type doesn't know are kept where the next one has no field of that number. Errors, in words: CORRUPT (these
+ * bytes are no such message), INVALID (an upcast failed), NO_MEMORY. Upcasting always uses the default allocator: an upcast message was
+ * made by the author; *ret_upcast tells which to free with. */
 WEIR_MUST_USE weir_status weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAllocator *allocator,
-    const weiri_type **ret_type, ProtobufCMessage **ret_message, bool *ret_upcast);
+    const weiri_type **ret_type, ProtobufCMessage **ret_message, bool *ret_upcast, weir_error *err);
 
 #endif

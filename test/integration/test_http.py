@@ -227,7 +227,7 @@ class Http(Case):
         self.assertEqual(self.ask("GET", "/health/ready")[0], 200)
         self.assertEqual(self.ask("GET", "/info")[2]["module"], "shop")
         self.assertIn(RECEIVE, [kind["name"] for kind in self.ask("GET", "/types")[2]["types"]])
-        self.assertEqual(sorted(view["name"] for view in self.ask("GET", "/views")[2]["views"]), ["customers", "sales", "stock"])
+        self.assertEqual(sorted(view["name"] for view in self.ask("GET", "/views")[2]["views"]), ["balance", "customers", "orders", "sales", "stock"])
         status, headers, text = self.ask("GET", "/metrics")
         self.assertTrue(headers["Content-Type"].startswith("text/plain; version=0.0.4"))
         self.assertIn(b"weir_commands_total", text)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a lane has beside if its module has processes: pending timers, rejections that nobody heard, and how far the router of its
+ * partition has got. A module without processes pays a test of `n` where a batch begins. Owned by the lane's thread, but for `routed`. */
+#ifndef WEIRI_LANE_PROCESS_H
+#define WEIRI_LANE_PROCESS_H
+
+#include <stdatomic.h>
+#include "base/bytes.h"
+#include "command/reaction.h"
+
+/* Headers, beside those of record.h. All of them stand where a process has a hand in it, and nowhere else. */
+#define WEIRI_HEADER_HOPS "weir-hops"         /* of commands and events: steps of processes between them and what a person sent */
+#define WEIRI_HEADER_INSTANCE "weir-instance" /* of a command that a process sends, and of what it leaves: the instance's key */
+#define WEIRI_HEADER_PROCESS "weir-process"   /* of a rejection of such a command: whose it was ... */
+#define WEIRI_HEADER_REJECTED "weir-rejected" /* ... the command's type ... */
+#define WEIRI_HEADER_REJECTED_COMMAND "weir-rejected-command" /* ... and its bytes */
+#define WEIRI_HEADER_UNANSWERED "weir-unanswered"             /* 1: of a rejection that no process hears */
+#define WEIRI_HEADER_ROUTED "weir-routed" /* of any event or outcome: "process=position ..." of the partition's router */
+
+enum { WEIRI_STEP_MORE = 8 << 10 }; /* bytes of a step beside the message that it brings */
+
+/* A pending timer, or one that was: it counts if the instance has that very one. */
+typedef struct weiri_timer {
+    uint64_t set_by, hash; /* hash: of the instance */
+    uint16_t aggregate;
+    uint8_t name_size, key_size;
+    char names[]; /* name NUL key NUL */
+} weiri_timer;
+
+typedef struct weiri_timers {
+    struct weiri_timer_slot { /* a heap: the earliest first */
+        int64_t at_ms;        /* when to look at it: due, or later because it could not be fired */
+        weiri_timer *timer;   /* owned */
+    } * slots;
+    size_t n, room;
+    uint64_t fired, late_ms_most;
+} weiri_timers; /* zero-initialise */
+
+void weiri_due_add(
+    weiri_timers *timers, int64_t at_ms, uint16_t aggregate, uint64_t hash, weiri_bytes key, const char *name, uint64_t set_by);
+weiri_timer *weiri_due_take(weiri_timers *timers, int64_t *ret_at_ms); /* gives the earliest; n > 0 */
+void weiri_due_return(weiri_timers *timers, int64_t at_ms, weiri_timer *timer);
+void weiri_due_fini(weiri_timers *timers);
+
+enum { WEIRI_UNANSWERED_KEPT = 1024 };
+typedef struct weiri_unanswered { /* offsets in outcomes, of the last ones: the words stand there */
+    uint64_t total;
+    uint64_t *offsets; /* a ring of WEIRI_UNANSWERED_KEPT, at total % that; NULL: there never was one */
+} weiri_unanswered;
+
+void weiri_unanswered_add(weiri_unanswered *unanswered, uint64_t offset);
+
+typedef struct weiri_lane_processes {
+    size_t n; /* processes of the module */
+    weir_reaction reaction;
+    weiri_timers timers;
+    weiri_unanswered unanswered;
+    _Atomic uint64_t *routed;      /* n of them: all commands before this have been routed for the process; WEIRI_NO_OFFSET: it is new here.
+                                     Stored by the router, and by recovery, which only ever raises them */
+    _Atomic uint64_t routed_moves; /* how often the router has stored them */
+    uint64_t told_moves;           /* ... as of the last record that tells them */
+    bool tells;                    /* the next record is to tell them */
+    weiri_buffer request;          /* of a timer */
+    _Atomic uint64_t pending, unanswered_total; /* copies, for any thread */
+} weiri_lane_processes;
+
+#endif
