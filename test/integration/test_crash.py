@@ -5,7 +5,6 @@ every acknowledged command is there once, none twice, versions without gap, the 
 events. WEIR_TEST_KILLS says how many kills."""
 import collections
 import concurrent.futures
-import http.client
 import json
 import os
 import pathlib
@@ -16,6 +15,7 @@ import threading
 import time
 import unittest
 
+from callertest import Caller
 from weirtest import SHOP, TOP, Client, Server, weir
 
 KILLS = int(os.environ.get("WEIR_TEST_KILLS", "500"))
@@ -48,65 +48,6 @@ UPDATE total SET events = events + (SELECT max(n) - 8000 FROM (WITH RECURSIVE co
 """,
 }
 OURS = ("stock", "sales", "customers")
-
-
-class Broken(Exception):
-    """No answer: the engine has been killed under the request."""
-
-
-class Caller(threading.Thread):
-    """A client that asks again until it is answered, over whichever engine runs by then."""
-
-    def __init__(self, life, number):
-        super().__init__(daemon=True)
-        self.life, self.number, self.chance = life, number, random.Random(f"{life.seed} {number}")
-        self.connection = None
-        self.wrong, self.idle = [], False
-
-    def ask(self, *arguments):
-        try:
-            if self.connection is None:
-                self.connection = Client(self.life.server.port, timeout=10)
-            return self.connection.request(*arguments)
-        except (OSError, http.client.HTTPException, json.JSONDecodeError, UnicodeDecodeError):
-            self.connection.close()
-            self.connection = None
-            time.sleep(0.005)
-            raise Broken from None
-
-    def until_answered(self, *arguments):
-        while True:
-            try:
-                reply = self.ask(*arguments)
-            except Broken:
-                continue
-            if reply[0] not in (503, 504):
-                return reply
-            time.sleep(0.005)
-
-    def run(self):
-        try:
-            while not self.life.over.is_set():
-                self.idle = self.life.pause.is_set()
-                if self.idle:
-                    time.sleep(0.01)
-                else:
-                    self.step()
-        except Exception as error:  # a thread's end would go unnoticed
-            self.wrong.append(repr(error))
-        self.idle = True
-
-    def rows(self, path, token):
-        """The rows as of a token, waited for; None while the view isn't there yet or the engine is away."""
-        try:
-            status, _, rows = self.ask("GET", path, None, {"Weir-Position": token, "Prefer": "wait=5"})
-        except Broken:
-            return None
-        if status != 200:
-            if status not in (409, 503, 504):
-                self.wrong.append((path, token, status, rows))
-            return None
-        return rows
 
 
 class Writer(Caller):

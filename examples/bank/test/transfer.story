@@ -91,5 +91,6 @@ and   Deposited account_id=a cents=400 text=refund booked_on_ms=1767225600000 tr
 and   TransferFailed transfer_id=t reason=no-account
 rows  statement.account
       | a | | 1000 | 0 |
-rows  report.failed_transfer
-      | no-account | 1 |
+rows  transfers.failures
+      | no-account | 1 | 400 |
+rows  transfers.under_way

@@ -1,4 +1,4 @@
--- Money in and out of the bank's accounts, by day and by month (UTC, by the day of booking), and why transfers failed.
+-- Money in and out of the bank's accounts, by day and by month (UTC, by the day of booking).
 -- schema:
 CREATE TABLE daily (
     day TEXT PRIMARY KEY, deposits INTEGER NOT NULL, withdrawals INTEGER NOT NULL, in_cents INTEGER NOT NULL, out_cents INTEGER NOT NULL,
@@ -6,7 +6,6 @@ CREATE TABLE daily (
 CREATE TABLE monthly (
     month TEXT PRIMARY KEY, deposits INTEGER NOT NULL, withdrawals INTEGER NOT NULL, in_cents INTEGER NOT NULL, out_cents INTEGER NOT NULL,
     largest_cents INTEGER NOT NULL);
-CREATE TABLE failed_transfer (reason TEXT PRIMARY KEY, transfers INTEGER NOT NULL);
 
 -- on: bank.v1.Deposited
 INSERT INTO daily VALUES (:booked_on_ms.date, 1, 0, :cents, 0, :cents)
@@ -23,9 +22,6 @@ ON CONFLICT (day) DO UPDATE SET withdrawals = daily.withdrawals + 1, out_cents =
 INSERT INTO monthly VALUES (substr(:booked_on_ms.date, 1, 7), 0, 1, 0, :cents, :cents)
 ON CONFLICT (month) DO UPDATE SET withdrawals = monthly.withdrawals + 1, out_cents = monthly.out_cents + excluded.out_cents,
     largest_cents = CASE WHEN excluded.largest_cents > monthly.largest_cents THEN excluded.largest_cents ELSE monthly.largest_cents END;
-
--- on: bank.v1.TransferFailed
-INSERT INTO failed_transfer VALUES (:reason, 1) ON CONFLICT (reason) DO UPDATE SET transfers = failed_transfer.transfers + 1;
 
 -- query: by_day(from text = '0000', until text = '9999')
 SELECT day, deposits, withdrawals, in_cents, out_cents, in_cents - out_cents AS net_cents FROM daily
