@@ -140,13 +140,14 @@ weiri_commands_open(const weiri_commands_config *config, weiri_commands **ret_co
         status = weiri_checkpoints_open(config->dir, config->log, fingerprint, &c->checkpoints, err);
     if (status == WEIR_OK && !weiri_log_shared(config->log))
         status = recover_all(c, err);
-    if (status == WEIR_OK && weiri_log_shared(config->log) && !config->no_front)
+    bool routes = weiri_schema_processes(config->schema) > 0 && !(weiri_log_shared(config->log) && config->no_lanes);
+    if (status == WEIR_OK && weiri_log_shared(config->log) && (!config->no_front || routes))
         c->front = weiri_front_new(&c->config);
     if (status != WEIR_OK) {
         weiri_commands_close(c);
         return status;
     }
-    c->router = weiri_router_new(c);
+    c->router = routes ? weiri_router_new(c) : NULL;
     *ret_commands = c;
     return WEIR_OK;
 }

@@ -64,6 +64,8 @@ typedef struct weiri_answer {
 /* Called once for each accepted request, on the one callback thread, when what it says is durable. Must not block. */
 typedef void weiri_answer_fn(void *user, const weiri_answer *answer);
 
+#define WEIRI_ANY_PREVIOUS UINT64_MAX /* of a source whose sender does not say what a command follows: then nothing is a gap */
+
 typedef struct weiri_submit {
     const weiri_type *type;
     weiri_bytes key;     /* weiri_key_valid */

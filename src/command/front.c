@@ -217,7 +217,8 @@ weiri_front_submit(weiri_front *front, const weiri_submit *submit, weir_error *e
         weiri_buffer_add_bytes(&headers, submit->headers);
         weiri_headers_add(&headers, WEIRI_HEADER_SOURCE, submit->source);
         weiri_headers_add_number(&headers, WEIRI_HEADER_SEQUENCE, submit->sequence);
-        weiri_headers_add_number(&headers, WEIRI_HEADER_PREVIOUS, submit->previous);
+        if (submit->previous != WEIRI_ANY_PREVIOUS)
+            weiri_headers_add_number(&headers, WEIRI_HEADER_PREVIOUS, submit->previous);
         weiri_headers_add_number(&headers, WEIRI_HEADER_FINGERPRINT, submit->fingerprint);
         record.headers = weiri_buffer_bytes(&headers);
     }

@@ -210,6 +210,22 @@ read_discard(incoming *in)
     return true;
 }
 
+/* Which process's step it is: its command says so. */
+static const weiri_type *
+step_type(const weiri_schema *schema, weiri_bytes payload, weir_error *err)
+{
+    Weir__StepProcess *step = weir__step_process__unpack(NULL, payload.size, payload.data);
+    int aggregate = step == NULL ? -1 : weiri_schema_aggregate_find(schema, weiri_bytes_of(step->process));
+
+    if (aggregate < 0 || weiri_schema_process(schema, (size_t)aggregate) == NULL) {
+        (void)weiri_error_set(err, WEIR_INVALID, "the bytes are no step of a process of this module");
+        aggregate = -1;
+    }
+    if (step != NULL)
+        weir__step_process__free_unpacked(step, NULL);
+    return aggregate < 0 ? NULL : weiri_schema_step(schema, (size_t)aggregate);
+}
+
 static bool
 read_message(incoming *in)
 {
@@ -228,6 +244,10 @@ read_message(incoming *in)
             record->type.size < 200 ? (int)record->type.size : 200, (const char *)record->type.data);
         return flawed(in, "malformed", err.text);
     }
+    if (type->process != NULL)
+        type = step_type(schema, record->payload, &err);
+    if (type == NULL)
+        return flawed(in, "malformed", err.text);
     in->request.type = type->aggregate;
     weir_status status = WEIR_OK;
     if ((record->flags & WEIRI_RECORD_JSON) != 0)
@@ -248,7 +268,7 @@ read_message(incoming *in)
 static void
 keep_headers(incoming *in)
 {
-    static const char *const kept[] = { WEIRI_HEADER_CORRELATION, WEIRI_HEADER_TRACEPARENT };
+    static const char *const kept[] = { WEIRI_HEADER_CORRELATION, WEIRI_HEADER_TRACEPARENT, WEIRI_HEADER_HOPS, WEIRI_HEADER_INSTANCE };
     weiri_bytes value;
 
     weiri_buffer_clear(&in->lane->share.intake_headers);

@@ -38,8 +38,8 @@ typedef enum weiri_request_kind {
     WEIRI_REQUEST_FLAWED,  /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
 } weiri_request_kind;
 
-#define WEIRI_NO_TYPE UINT16_MAX     /* of a FLAWED request: its aggregate isn't known */
-#define WEIRI_NO_PREVIOUS UINT64_MAX /* the sender of a sequence does not say what it follows */
+#define WEIRI_NO_TYPE UINT16_MAX /* of a FLAWED request: its aggregate isn't known */
+#define WEIRI_NO_PREVIOUS WEIRI_ANY_PREVIOUS
 
 /* One item of a lane's mailbox: this, then key NUL id source headers payload. The sender's thread has done the hashing. */
 typedef struct weiri_request {
@@ -182,7 +182,7 @@ struct weiri_commands {
     weiri_checkpoints *checkpoints;
     weiri_attempts *attempts;
     struct weiri_router *router; /* NULL: the module has no processes */
-    struct weiri_front *front;   /* NULL: the log is not shared, or this process sends no commands */
+    struct weiri_front *front;   /* NULL: the log is not shared, or neither doors nor a router send commands here */
     bool joined;                 /* the log has been asked for partitions */
     _Atomic bool leaving;        /* partitions are to be given back: a lane can't be recovered here */
     weiri_thread leaver;

@@ -8,16 +8,12 @@
 #include "base/bytes.h"
 #include "command/reaction.h"
 
-/* Headers, beside those of record.h. All of them stand where a process has a hand in it, and nowhere else. */
-#define WEIRI_HEADER_HOPS "weir-hops"         /* of commands and events: steps of processes between them and what a person sent */
-#define WEIRI_HEADER_INSTANCE "weir-instance" /* of a command that a process sends, and of what it leaves: the instance's key */
-#define WEIRI_HEADER_PROCESS "weir-process"   /* of a rejection of such a command: whose it was ... */
-#define WEIRI_HEADER_REJECTED "weir-rejected" /* ... the command's type ... */
+/* Headers of what lanes write, beside those of record.h. All of them stand where a process has a hand in it, and nowhere else. */
+#define WEIRI_HEADER_PROCESS "weir-process"                   /* of a rejection of such a command: whose it was ... */
+#define WEIRI_HEADER_REJECTED "weir-rejected"                 /* ... the command's type ... */
 #define WEIRI_HEADER_REJECTED_COMMAND "weir-rejected-command" /* ... and its bytes */
 #define WEIRI_HEADER_UNANSWERED "weir-unanswered"             /* 1: of a rejection that no process hears */
 #define WEIRI_HEADER_ROUTED "weir-routed" /* of any event or outcome: "process=position ..." of the partition's router */
-
-enum { WEIRI_STEP_MORE = 8 << 10 }; /* bytes of a step beside the message that it brings */
 
 /* A pending timer, or one that was: it counts if the instance has that very one. */
 typedef struct weiri_timer {

@@ -162,7 +162,7 @@ weiri_lane_timers_wait_ms(const weiri_lane *lane)
     const weiri_timers *timers = &lane->processes.timers;
     const weiri_world *world = lane->commands->config.world;
 
-    if (timers->n == 0)
+    if (timers->n == 0 || weiri_lane_life_of(lane) != WEIRI_LANE_SERVING || atomic_load_explicit(&lane->failed, memory_order_relaxed))
         return -1;
     int64_t now_ms = world->time_ms(world), at_ms = timers->slots[0].at_ms;
     if (at_ms <= now_ms)

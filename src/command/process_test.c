@@ -457,6 +457,80 @@ test_a_timer_moves_itself_and_fires_late_rather_than_never(void **state)
     assert_ends("m1", "late");
 }
 
+/* A thousand timers, each moved by itself three times; the clock jumps both ways, and the engine is closed and opened meanwhile. Each
+ * step of a timer is an event in the log: none may be early in lane time, and each comes once. */
+static void
+count_steps(uint64_t *ret_steps, uint64_t *ret_early)
+{
+    *ret_steps = *ret_early = 0;
+    for (uint32_t p = 0; p < side.partitions; p++) {
+        weiri_chunk chunk = { 0 };
+        weiri_record record;
+        uint64_t offset;
+        weir_status status = WEIR_OK;
+        weir_error err;
+        for (uint64_t at = 0; at < weiri_log_end(side.log, WEIRI_TOPIC_COMMANDS, p); at = chunk.next_offset) {
+            assert_int_equal(weiri_log_read(side.log, WEIRI_TOPIC_COMMANDS, p, at, &chunk, &err), WEIR_OK);
+            while (weiri_chunk_next(&chunk, &record, &offset, &status)) {
+                if (!weiri_bytes_are(record.type, WEIRI_COMMAND_STEP))
+                    continue;
+                Weir__StepProcess *step = weir__step_process__unpack(NULL, record.payload.size, record.payload.data);
+                *ret_steps += step->kind == WEIR__STEP_PROCESS__KIND__TIMER;
+                *ret_early += step->kind == WEIR__STEP_PROCESS__KIND__TIMER && step->due_ms > record.time_ms;
+                weir__step_process__free_unpacked(step, NULL);
+            }
+        }
+        weiri_chunk_fini(&chunk);
+    }
+}
+
+static void
+test_a_thousand_timers_fire_once_each_while_the_clock_jumps_both_ways(void **state)
+{
+    enum { TIMERS = 1000, EACH = 4 };
+    static testing_answer answers[TIMERS];
+    static char ids[TIMERS][16];
+    uint64_t steps, early;
+    uint32_t random = 7;
+    unsigned jumps = 0, restarts = 0, closed = 0;
+    int64_t furthest = 1000000;
+
+    (void)state;
+    atomic_store(&clock_ms, furthest);
+    for (int i = 0; i < TIMERS; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "m%d", i);
+        begin_move(&answers[i], ids[i], "nobody", "remind", 1, 1 + i * 37 % 50000);
+    }
+    for (int i = 0; i < TIMERS; i++)
+        testing_answer_wait(&answers[i]);
+    ASSERT_COMES(routed());
+    for (; closed < TIMERS && jumps < 400; jumps++) {
+        char how[64];
+        random = random * 1664525 + 1013904223;
+        int64_t jump = (int64_t)(random >> 8) % 40000 - 15000;
+        atomic_store(&clock_ms, atomic_load(&clock_ms) + jump);
+        furthest = atomic_load(&clock_ms) > furthest ? atomic_load(&clock_ms) : furthest;
+        put("clock", 0, ""); /* wakes a lane */
+        if (jumps % 8 == 7) {
+            testing_side_close(&side);
+            if (jumps % 16 == 15)
+                testing_remove(side.dir, "checkpoint");
+            testing_side_open(&side);
+            restarts++;
+        }
+        while (closed < TIMERS && ended(ids[closed], how))
+            closed++;
+    }
+    for (closed = 0; closed < TIMERS; closed++)
+        assert_ends(ids[closed], "late");
+    ASSERT_COMES(routed());
+    count_steps(&steps, &early);
+    print_message("%d timers, each moved %d times: %llu steps, %llu early; %u jumps of the clock, %u restarts\n", TIMERS, EACH - 1,
+        (unsigned long long)steps, (unsigned long long)early, jumps, restarts);
+    assert_int_equal(steps, TIMERS * EACH);
+    assert_int_equal(early, 0);
+}
+
 int
 main(void)
 {
@@ -470,6 +544,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_process_added_later_starts_from_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_process_added_later_starts_from_the_beginning, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_timer_moves_itself_and_fires_late_rather_than_never, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_thousand_timers_fire_once_each_while_the_clock_jumps_both_ways, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

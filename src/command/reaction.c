@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/pack.h"
 #include "message/record.h"
 #include "message/unpack.h"
 #include <stdio.h>
@@ -130,8 +131,7 @@ weir_status
 weir_send(weir_reaction *r, const ProtobufCMessage *command)
 {
     const char *name = command->descriptor->name;
-    char digits[WEIRI_KEY_DIGITS];
-    weiri_bytes key;
+    char text[WEIRI_KEY_ROOM];
     weir_error err;
 
     if (r->status != WEIR_OK)
@@ -139,16 +139,17 @@ weir_send(weir_reaction *r, const ProtobufCMessage *command)
     const weiri_type *type = weiri_schema_find(r->schema, weiri_bytes_of(name));
     if (type == NULL || type->kind != WEIRI_TYPE_COMMAND || type->descriptor != command->descriptor)
         return mistake(r, "sent %s: no aggregate of this module has such a command", name);
-    if (weiri_type_check_key(type, command, digits, &key, &err) != WEIR_OK)
-        return mistake(r, "sent a command without a key: %s", err.text);
-    size_t size = protobuf_c_message_get_packed_size(command);
+    if (weiri_message_pack(type, command, text, &r->stepped, &err) != WEIR_OK) /* the buffer is free as yet */
+        return mistake(r, "sent what can't be sent: %s", err.text);
+    const weiri_bytes key = weiri_bytes_of(text);
+    const size_t size = r->stepped.size;
     if (r->n_sends == WEIRI_SENDS_MOST)
         return mistake(r, "sent more than %d commands in one step", WEIRI_SENDS_MOST);
     if (r->bytes.size + key.size + size > WEIRI_MESSAGE_MOST)
         return mistake(r, "sent more than %d bytes of commands in one step", WEIRI_MESSAGE_MOST);
     const sent_at at = { type, r->bytes.size, key.size, key.size + size };
     weiri_buffer_add_bytes(&r->bytes, key);
-    (void)protobuf_c_message_pack(command, weiri_buffer_extend(&r->bytes, size));
+    weiri_buffer_add_bytes(&r->bytes, weiri_buffer_bytes(&r->stepped));
     weiri_buffer_add(&r->sends, &at, sizeof at);
     r->n_sends++;
     return WEIR_OK;
@@ -335,8 +336,10 @@ pack_stepped(weir_reaction *r, const ProtobufCMessage *state)
     size_t size = weir__process_stepped__get_packed_size(&step);
     if (size > WEIRI_MESSAGE_MOST)
         (void)mistake(r, "made a step of %zu bytes, state and commands; at most %d are possible", size, WEIRI_MESSAGE_MOST);
-    else
+    else {
+        weiri_buffer_clear(&r->stepped);
         (void)weir__process_stepped__pack(&step, weiri_buffer_extend(&r->stepped, size));
+    }
     weiri_buffer_fini(&packed);
     weiri_release(keys);
     weiri_release(all);

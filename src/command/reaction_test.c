@@ -237,7 +237,7 @@ test_a_mistake_undoes_the_whole_step_and_is_named(void **state)
     assert_int_equal(requested(f, "mistake-send", "b", 500), WEIR_INVALID);
     assert_string_equal(f->reaction.text, "process moving of m1 sent testing.v1.Tick: no aggregate of this module has such a command");
     assert_int_equal(requested(f, "mistake-key", "b", 500), WEIR_INVALID);
-    assert_string_equal(f->reaction.text, "process moving of m1 sent a command without a key: purse_id: the key of testing.v1.Take must be "
+    assert_string_equal(f->reaction.text, "process moving of m1 sent what can't be sent: purse_id: the key of testing.v1.Take must be "
                                           "1-255 bytes of UTF-8 without control characters");
     assert_false(f->there);
 }

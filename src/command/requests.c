@@ -63,7 +63,8 @@ check_submit(const weiri_submit *submit, weir_error *err)
         return weiri_error_set(err, WEIR_INVALID, "headers have at most %d bytes", WEIRI_MESSAGE_MOST);
     if (submit->source.size > WEIRI_SOURCE_NAME_MOST)
         return weiri_error_set(err, WEIR_INVALID, "a source's name has at most %d bytes", WEIRI_SOURCE_NAME_MOST);
-    if (submit->source.size > 0 && (submit->sequence == 0 || submit->previous >= submit->sequence))
+    if (submit->source.size > 0 &&
+        (submit->sequence == 0 || (submit->previous >= submit->sequence && submit->previous != WEIRI_ANY_PREVIOUS)))
         return weiri_error_set(err, WEIR_INVALID, "a sequence begins at 1 and is greater than the one before it");
     return WEIR_OK;
 }
@@ -72,7 +73,7 @@ check_submit(const weiri_submit *submit, weir_error *err)
 static weir_status
 check_front(weiri_commands *c, weir_error *err)
 {
-    if (c->front == NULL)
+    if (c->config.no_front)
         return weiri_error_set(err, WEIR_INVALID, "this process has not the role 'front': it takes no commands");
     return atomic_load(&c->refusing) ? weiri_error_set(err, WEIR_CLOSED, "the engine is being closed") : WEIR_OK;
 }

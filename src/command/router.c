@@ -190,20 +190,55 @@ begin_again(weiri_router *router)
     router->again_us = world->monotonic_us(world) + AGAIN_US;
 }
 
+static void
+say_nothing(weiri_router *router)
+{
+    weiri_lock_take(&router->lock);
+    router->words.text[0] = '\0';
+    weiri_lock_give(&router->lock);
+}
+
 static bool
 end_sweep(weiri_router *router)
 {
     bool refused = atomic_exchange(&router->refused, false) || router->failed;
 
     router->sweeping = router->failed = false;
+    weiri_route_settle(router);
     if (refused) {
         begin_again(router);
         return true;
     }
+    say_nothing(router);
     for (uint32_t p = 0; p < router->partitions; p++)
         if (router->routes[p].on)
             publish(router, &router->routes[p]);
     return true;
+}
+
+/* Why it stands still, if it does. */
+static void
+say(weiri_router *router, const weiri_route *route, weir_status status)
+{
+    router->failed = true;
+    weiri_lock_take(&router->lock);
+    if (router->err.text[0] == '\0')
+        (void)weiri_error_set(
+            &router->words, status, "the router of partition %" PRIu32 " stands still: %s", route->partition, weir_status_name(status));
+    else
+        (void)weiri_error_set(
+            &router->words, status, "the router of partition %" PRIu32 " stands still: %s", route->partition, router->err.text);
+    router->err.text[0] = '\0';
+    weiri_lock_give(&router->lock);
+}
+
+bool
+weiri_router_stands(weiri_router *router, weir_error *ret_err)
+{
+    weiri_lock_take(&router->lock);
+    *ret_err = router->words;
+    weiri_lock_give(&router->lock);
+    return ret_err->text[0] != '\0';
 }
 
 bool
@@ -218,6 +253,7 @@ weiri_router_turn(weiri_router *router)
         return false;
     router->again_us = 0;
     router->full = false;
+    router->err.text[0] = '\0';
     for (uint32_t p = 0; p < router->partitions; p++) {
         weiri_route *route = &router->routes[p];
         if (!goes(router, route))
@@ -225,7 +261,8 @@ weiri_router_turn(weiri_router *router)
         weir_status status = route->on ? WEIR_OK : begin_route(router, route);
         if (status == WEIR_OK)
             status = sweep_route(router, route, &moved);
-        router->failed |= status != WEIR_OK;
+        if (status != WEIR_OK)
+            say(router, route, status);
         moved |= route->on && route->reached > route->positions[0];
     }
     router->sweeping = moved || router->failed;
@@ -269,14 +306,14 @@ weiri_router_new(weiri_commands *commands)
 {
     size_t n = weiri_schema_processes(commands->config.schema);
 
-    if (n == 0)
-        return NULL;
     weiri_router *router = weiri_allocate(sizeof *router);
     router->commands = commands;
     router->n = n;
     router->partitions = commands->partitions;
     router->routes = weiri_allocate(router->partitions * sizeof *router->routes);
     router->last = weiri_allocate((size_t)router->partitions * n * router->partitions * sizeof *router->last);
+    router->opening = weiri_allocate((size_t)router->partitions * n * router->partitions);
+    weiri_lock_init(&router->lock);
     for (uint32_t p = 0; p < router->partitions; p++) {
         weiri_route *route = &router->routes[p];
         route->partition = p;
@@ -317,6 +354,8 @@ weiri_router_free(weiri_router *router)
     weiri_release(router->listens);
     weiri_release(router->routes);
     weiri_release(router->last);
+    weiri_release(router->opening);
+    weiri_lock_fini(&router->lock);
     weiri_buffer_fini(&router->payload);
     weiri_buffer_fini(&router->headers);
     weiri_release(router);

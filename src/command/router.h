@@ -13,13 +13,16 @@ typedef struct weiri_router weiri_router;
 
 enum { WEIRI_SEQUENCE_SHIFT = 20 }; /* sequence = (position of the command + 1) << this, + the event's index or the command's number */
 
-weiri_router *weiri_router_new(weiri_commands *commands); /* NULL: the module has no processes */
+weiri_router *weiri_router_new(weiri_commands *commands); /* of a module with processes */
 WEIR_MUST_USE weir_status weiri_router_start(weiri_router *router);
 /* Ends its thread. What it has sent may still be under way: its answers find nobody. */
 void weiri_router_stop(weiri_router *router);
 void weiri_router_free(weiri_router *router); /* NULL is fine; after all answers */
 /* One turn: reads and sends, or sees that all that it sent is durable. True: it moved. Without its thread. */
 bool weiri_router_turn(weiri_router *router);
+
+/* True: it can't go on, and *ret_err says why; it tries again by itself. Thread: any. */
+bool weiri_router_stands(weiri_router *router, weir_error *ret_err);
 
 /* Is `source` a router's of this log? *ret_aggregate: of the process, in the schema. */
 bool weiri_router_source_process(const weiri_commands *commands, weiri_bytes source, size_t *ret_aggregate);

@@ -32,7 +32,12 @@ struct weiri_router {
     size_t n; /* processes */
     uint32_t partitions;
     weiri_route *routes;
-    uint64_t *last;   /* (from, process, to): sequence of the last command sent; WEIRI_NO_OFFSET: not known */
+    uint64_t *last; /* (from, process, to): sequence of the last command sent; WEIRI_NO_OFFSET: not known */
+    bool *opening;  /* by the same: the first one since nothing was known is under way, and alone, to see that it arrives */
+    size_t n_opening;
+    weir_error err;   /* of what has just failed, in words; "": there are none */
+    weiri_lock lock;  /* guards words */
+    weir_error words; /* why it stands still; "": it does not */
     bool sweeping;    /* sends of a sweep are under way, or their answers not seen */
     bool full;        /* a queue was: the sweep ended there */
     bool failed;      /* sending did: as `refused` */
@@ -57,6 +62,7 @@ typedef struct weiri_route_item { /* one command to be sent */
 /* Sends it, unless it was sent before; headers are the router's. Errors: BUSY (no room now), others: the sweep has failed. */
 WEIR_MUST_USE weir_status weiri_route_send(weiri_router *router, weiri_route *route, const weiri_route_item *item);
 void weiri_route_forget(weiri_router *router, const weiri_route *route); /* what was sent, to be asked again */
+void weiri_route_settle(weiri_router *router);                           /* what was sent in this sweep has been answered */
 /* One record, for all processes that have not had it. Errors: as weiri_route_send; CORRUPT. */
 WEIR_MUST_USE weir_status weiri_route_record(weiri_router *router, weiri_route *route, const weiri_record *record);
 

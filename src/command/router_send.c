@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "command/front.h"
 #include "command/router_inside.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,10 +38,10 @@ weiri_router_source_process(const weiri_commands *commands, weiri_bytes source, 
 
 /* ---- sending ------------------------------------------------------------------------------------------------ */
 
-static uint64_t *
-last_of(weiri_router *router, uint32_t from, size_t process, uint32_t to)
+static size_t
+place_of(const weiri_router *router, uint32_t from, size_t process, uint32_t to)
 {
-    return &router->last[((size_t)from * router->n + process) * router->partitions + to];
+    return ((size_t)from * router->n + process) * router->partitions + to;
 }
 
 void
@@ -48,7 +49,15 @@ weiri_route_forget(weiri_router *router, const weiri_route *route)
 {
     for (size_t process = 0; process < router->n; process++)
         for (uint32_t to = 0; to < router->partitions; to++)
-            *last_of(router, route->partition, process, to) = WEIRI_NO_OFFSET;
+            router->last[place_of(router, route->partition, process, to)] = WEIRI_NO_OFFSET;
+}
+
+void
+weiri_route_settle(weiri_router *router)
+{
+    if (router->n_opening > 0)
+        memset(router->opening, 0, (size_t)router->partitions * router->n * router->partitions);
+    router->n_opening = 0;
 }
 
 static void
@@ -72,25 +81,24 @@ answered(void *user, const weiri_answer *answer)
 }
 
 static weir_status
-submit(weiri_router *router, const weiri_route_item *item, const char *source, const char *id, uint64_t *last)
+submit(weiri_router *router, const weiri_route_item *item, const char *source, const char *id, uint64_t previous)
 {
-    weir_error err;
+    weiri_commands *c = router->commands;
     const weiri_submit submit = { .type = item->type,
         .key = item->key,
         .payload = item->payload,
         .id = weiri_bytes_of(id),
         .source = weiri_bytes_of(source),
         .sequence = item->sequence,
-        .previous = *last,
+        .previous = previous,
         .headers = weiri_buffer_bytes(&router->headers),
         .done = answered,
         .user = router };
 
     atomic_fetch_add(&router->under_way, 1);
-    weir_status status = weiri_commands_submit(router->commands, &submit, &err);
-    if (status == WEIR_OK)
-        *last = item->sequence;
-    else
+    weir_status status = c->front != NULL ? weiri_front_submit(c->front, &submit, &router->err)
+                                          : weiri_commands_submit(c, &submit, &router->err);
+    if (status != WEIR_OK)
         one_less(router);
     return status;
 }
@@ -100,15 +108,28 @@ weiri_route_send(weiri_router *router, weiri_route *route, const weiri_route_ite
 {
     char source[SOURCE_ROOM], id[ID_ROOM];
     uint32_t to = weiri_partition_of(item->key, router->partitions);
-    uint64_t *last = last_of(router, route->partition, item->process, to), fingerprint;
+    size_t place = place_of(router, route->partition, item->process, to);
+    uint64_t *last = &router->last[place], fingerprint;
+    bool shared = router->commands->front != NULL;
 
     source_name(router, route->partition, item->process, source);
-    if (*last == WEIRI_NO_OFFSET && !weiri_commands_source(router->commands, to, weiri_bytes_of(source), last, &fingerprint))
+    if (router->opening[place])
+        return WEIR_BUSY;
+    if (*last == WEIRI_NO_OFFSET && !shared && !weiri_commands_source(router->commands, to, weiri_bytes_of(source), last, &fingerprint))
         *last = 0;
-    if (item->sequence <= *last)
+    if (*last != WEIRI_NO_OFFSET && item->sequence <= *last)
         return WEIR_OK; /* the lane has it */
     (void)snprintf(id, sizeof id, "%" PRIu32 "-%" PRIu64 "-%" PRIu32, route->partition, item->source, item->index);
-    return submit(router, item, source, id, last);
+    /* On a shared log nobody here knows what the lane has. The first one says nothing of what it follows, and goes alone: all before it
+     * has been answered, or the position would not be here. */
+    bool opens = *last == WEIRI_NO_OFFSET;
+    weir_status status = submit(router, item, source, id, opens ? WEIRI_ANY_PREVIOUS : *last);
+    if (status != WEIR_OK)
+        return status;
+    *last = item->sequence;
+    router->opening[place] = opens;
+    router->n_opening += opens;
+    return WEIR_OK;
 }
 
 /* ---- what a record asks for ------------------------------------------------------------------------------- */
@@ -168,7 +189,7 @@ route_event(weiri_router *router, weiri_route *route, const weiri_record *record
         if (!router->listens[i][type->newest->number] || record->source < route->positions[i])
             continue;
         if (event == NULL)
-            status = weiri_type_unpack_event(type, record->payload, NULL, &newest, &event, &upcast, NULL);
+            status = weiri_type_unpack_event(type, record->payload, NULL, &newest, &event, &upcast, &router->err);
         if (status != WEIR_OK)
             break;
         weiri_bytes key = weiri_process_key(module->processes[i], event, digits);

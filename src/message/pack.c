@@ -64,7 +64,7 @@ weiri_message_pack(const weiri_type *type, const ProtobufCMessage *message, char
     if (!check_message(message, &bad))
         return weiri_error_set(err, WEIR_INVALID, "%s: a string of %s that is not UTF-8", bad->name, type->descriptor->name);
     size_t size = protobuf_c_message_get_packed_size(message);
-    if (size > WEIRI_MESSAGE_MOST)
+    if (size > WEIRI_MESSAGE_MOST + (type->process == NULL ? 0 : WEIRI_STEP_MORE))
         return weiri_error_set(
             err, WEIR_INVALID, "%s has %zu bytes; a message has at most %d", type->descriptor->name, size, WEIRI_MESSAGE_MOST);
     memcpy(ret_key, key.data, key.size);

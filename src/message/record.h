@@ -34,6 +34,7 @@ enum {
     WEIRI_RECORD_JSON = 16,     /* flag: the payload is proto3 JSON, else Protobuf */
     WEIRI_RECORD_HEAD_SIZE = 72,
     WEIRI_MESSAGE_MOST = 900 * 1024, /* bytes of a payload */
+    WEIRI_STEP_MORE = 8 << 10,       /* a command weir.StepProcess may have so many beside the message that it brings */
     WEIRI_ID_MOST = 128,             /* bytes of a command id */
 };
 
@@ -81,6 +82,8 @@ typedef struct weiri_record {
 #define WEIRI_HEADER_FINGERPRINT "weir-fingerprint"
 #define WEIRI_HEADER_CORRELATION "weir-correlation"
 #define WEIRI_HEADER_TRACEPARENT "traceparent"
+#define WEIRI_HEADER_HOPS "weir-hops"                 /* steps of processes between this and what a person, or a timer, began */
+#define WEIRI_HEADER_INSTANCE "weir-instance"         /* of a command that a process sends, and of what it leaves: the instance's key */
 #define WEIRI_HEADER_PAYLOAD_HASH "weir-payload-hash" /* 8 bytes, for the window: weiri_hash64(weiri_hash64(0, type), packed command) */
 
 /* Bytes that weiri_record_write will write, not rounded. */

@@ -20,12 +20,14 @@ typedef enum field {
     FIELD_FINGERPRINT,
     FIELD_CORRELATION,
     FIELD_TRACEPARENT,
+    FIELD_HOPS,
+    FIELD_INSTANCE,
     FIELDS
 } field;
 
 static const char *const names[FIELDS] = { WEIRI_CE_ID, WEIRI_CE_TYPE, "type", WEIRI_KAFKA_EXPECTED, WEIRI_KAFKA_CONTENT_TYPE,
     WEIRI_KAFKA_ID_MADE, WEIRI_HEADER_SOURCE, WEIRI_HEADER_SEQUENCE, WEIRI_HEADER_PREVIOUS, WEIRI_HEADER_FINGERPRINT,
-    WEIRI_HEADER_CORRELATION, WEIRI_HEADER_TRACEPARENT };
+    WEIRI_HEADER_CORRELATION, WEIRI_HEADER_TRACEPARENT, WEIRI_HEADER_HOPS, WEIRI_HEADER_INSTANCE };
 
 static void flaw(weiri_flaw *to, const char *format, ...) WEIR_PRINTF(2, 3);
 
@@ -128,7 +130,7 @@ read_value(const weiri_bytes *fields, const weiri_kafka_message *m, weiri_record
             (const char *)type.data);
     if (m->value.data == NULL)
         flaw(ret_flaw, "it has no value");
-    else if (m->value.size > WEIRI_MESSAGE_MOST)
+    else if (m->value.size > WEIRI_MESSAGE_MOST + (weiri_bytes_are(record->type, WEIRI_COMMAND_STEP) ? WEIRI_STEP_MORE : 0))
         flaw(ret_flaw, "its value has %zu bytes: at most %d", m->value.size, WEIRI_MESSAGE_MOST);
     else
         record->payload = m->value;
@@ -140,7 +142,7 @@ read_kept(weiri_kafka_format *format, const weiri_bytes *fields, weiri_flaw *ret
     uint64_t number;
 
     for (unsigned f = FIELD_SOURCE; f < FIELDS; f++) {
-        const bool numeric = f == FIELD_SEQUENCE || f == FIELD_PREVIOUS || f == FIELD_FINGERPRINT;
+        const bool numeric = f == FIELD_SEQUENCE || f == FIELD_PREVIOUS || f == FIELD_FINGERPRINT || f == FIELD_HOPS;
         if (fields[f].data == NULL)
             continue;
         if (numeric && !weiri_kafka_number(fields[f], &number))

@@ -183,7 +183,7 @@ name_of(weiri_kafka_message *m, weiri_bytes name)
 {
     static const char *const known[] = { WEIRI_HEADER_PAYLOAD_HASH, WEIRI_HEADER_SOURCE, WEIRI_HEADER_SEQUENCE, WEIRI_HEADER_FINGERPRINT,
         WEIRI_HEADER_PREVIOUS, WEIRI_HEADER_TRACEPARENT, WEIRI_HEADER_CORRELATION, WEIRI_HEADER_CODE, WEIRI_HEADER_ORIGINAL,
-        WEIRI_HEADER_EVENTS };
+        WEIRI_HEADER_EVENTS, WEIRI_HEADER_HOPS, WEIRI_HEADER_INSTANCE };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (weiri_bytes_are(name, known[i]))
