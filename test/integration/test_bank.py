@@ -29,13 +29,8 @@ class Ledger(ShopCase):
             self.assertEqual(self.rows(client, view, table), oracle.rows(table, self.accounts), table)
 
     def rows(self, client, view, table):
-        found = []
-        while True:
-            status, _, rows = client.get(f"/views/{view}/{table}", limit=10000, offset=len(found))
-            self.assertEqual(status, 200, rows)
-            found += [[str(value) for value in row.values()] for row in rows]
-            if len(rows) < 10000:
-                return sorted(found)
+        order = {"movement": "account_id,version", "account": "account_id", "daily": "day", "monthly": "month"}[table]
+        return sorted([str(value) for value in row.values()] for row in self.all_rows(client, view, table, order))
 
     def test_the_statement_has_the_banks_own_balances(self):
         with Server(self.dir, BANK) as server:

@@ -100,15 +100,6 @@ class Orders(ShopCase):
         self.seed, self.over, self.pause = str(seed), threading.Event(), threading.Event()
         self.server = Server(self.dir)
 
-    def all_rows(self, client, view, table, order):
-        found = []
-        while True:
-            status, _, rows = client.get(f"/views/{view}/{table}", limit=10000, offset=len(found), order=order)
-            self.assertEqual(status, 200, rows)
-            found += rows
-            if len(rows) < 10000:
-                return found
-
     def stock_by_the_orders(self, client, received):
         """Of each article what its orders leave of it: (received, on hand, reserved, sold, who has reserved how much)."""
         status = {row["order_id"]: row["status"] for row in self.all_rows(client, "orders", "orders", "order_id")}
