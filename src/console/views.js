@@ -80,7 +80,7 @@ export async function view(main, [name], signal, routes) {
             const { body } = await ask(`/${["views", ...place.slice(1)].map(encodeURIComponent).join("/")}?${query}`, { signal });
             put(rows, body.length === 0 ? h("p", {}, "No rows.") : table(body));
         } catch (error) { put(rows, says(error.message)); }
-        put(line, "The same: ", command("view", "query", `${name}.${place.at(-1)}`, ...(filter.input.value === "" ? [] : filter.input.value.split("&"))));
+        put(line, "The same: ", command("view", place.length === 4 ? "query" : "rows", `${name}.${place.at(-1)}`, ...(filter.input.value === "" ? [] : filter.input.value.split("&"))));
     };
     main.append(h("section", {}, status, told, ...actions(name, routes, (words, good) => put(told, says(words, good)))),
         h("section", {}, h("form", { onsubmit: (event) => { event.preventDefault(); load(); } }, chosen, filter, h("button", {}, "Show")), line, rows));

@@ -107,7 +107,7 @@ class Console(Case):
             http.send("RecordSale", sku="mug-0", quantity="5", unitPriceCents="250", soldAtMs="1764000000000", invoiceNo="2")
             self.shows("31")  # by itself
             self.label("Filter").send_keys("on_hand=lt.5", Keys.ENTER)
-            self.shows("weir view query stock.stock on_hand=lt.5")
+            self.shows("weir view rows stock.stock on_hand=lt.5")
             self.wait(lambda: "mug-0" not in self.driver.find_element(By.TAG_NAME, "table").text, "fewer rows")
             self.label("Filter").send_keys("nonsense", Keys.ENTER)
             self.wait(lambda: self.driver.find_element(By.CSS_SELECTOR, "[role=alert]").text, "the words of a bad filter")
