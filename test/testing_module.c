@@ -78,13 +78,15 @@ ticked(void *state, const void *event)
         weir_assign(weir_list_add(&tally->n_points, &tally->points, &testing__v1__point__descriptor), e->points[i]);
 }
 
-static void
-ticked_once(const void *old, void *fresh)
+static weir_status
+ticked_once(const void *old, void *fresh, weir_error *err)
 {
     Testing__V1__Ticked *e = fresh;
 
+    (void)err;
     weir_assign(e, old);
     e->times = 1;
+    return WEIR_OK;
 }
 
 static const weir_aggregate counter_aggregate = {

@@ -96,13 +96,18 @@ class Shop:
         return [[key, *values] for key, values in getattr(self, what).items()]
 
 
-def main():
+def told():
+    """The shop after both files."""
     shop = Shop()
     for row in lines("opening.csv"):
         shop.receive(row)
     for row in lines("online-retail.csv"):
         shop.sale(row)
-    for row in sorted(shop.rows(sys.argv[1])):
+    return shop
+
+
+def main():
+    for row in sorted(told().rows(sys.argv[1])):
         print(*row, sep="\t")
 
 

@@ -62,11 +62,71 @@ WEIR_API uint64_t weir_version(const weir_decision *d);   /* events so far; 0: t
 WEIR_API int64_t weir_time_ms(const weir_decision *d);    /* when the command was accepted into the log, Unix time */
 WEIR_API uint64_t weir_random(weir_decision *d);          /* the same numbers for the same command id, for ever */
 
+/* ---- processes ---------------------------------------------------------------------------------------- */
+
+typedef struct weir_reaction weir_reaction; /* one step of one process instance */
+
+typedef struct weir_rejection {
+    char *code, *text; /* not yours to write to */
+} weir_rejection;
+
+/* A step: may change `state`, send, schedule, finish. All of it takes effect at once, atomically, exactly once; or nothing, if the step
+ * made a mistake. Borrowed for the call: everything. What is in `state` is its own: fill it with the functions of state.h. A process
+ * without a state is given NULL. */
+typedef void weir_event_fn(weir_reaction *r, void *state, const void *event);
+typedef void weir_rejected_fn(weir_reaction *r, void *state, const void *command, const weir_rejection *why);
+typedef void weir_timer_fn(weir_reaction *r, void *state);
+
+typedef struct weir_start_row {
+    const ProtobufCMessageDescriptor *message;
+    weir_event_fn *react;
+} weir_start_row;
+
+typedef struct weir_rejected_row {
+    const ProtobufCMessageDescriptor *message; /* a command that this process sends */
+    weir_rejected_fn *react;
+} weir_rejected_row;
+
+typedef struct weir_timer_row {
+    const char *name;
+    weir_timer_fn *react;
+} weir_timer_row;
+
+enum { WEIR_STARTS = 8, WEIR_TIMERS = 16 }; /* rows of their tables */
+
+typedef struct weir_process {
+    const char *name;                            /* [a-z][a-z0-9-]*; never changes, and no aggregate has it */
+    const char *key;                             /* the field, in every event below, that says which instance; empty there: it passes by */
+    const ProtobufCMessageDescriptor *state;     /* NULL: it remembers nothing from step to step */
+    weir_start_row starts[WEIR_STARTS + 1];      /* events that begin an instance (or reach one that is there) */
+    weir_start_row events[WEIR_ROWS + 1];        /* events for an instance that is there; else they pass by */
+    weir_rejected_row rejections[WEIR_ROWS + 1]; /* a rejection without a row here is listed as unanswered and blocks nothing */
+    weir_timer_row timers[WEIR_TIMERS + 1];
+} weir_process;
+
+/* Sends `command` (packed before the call returns), once the step is durable. A repeated step sends nothing twice. Mistakes, which undo
+ * the whole step and are told: no aggregate has such a command, its key is empty, too much at once. */
+WEIR_API weir_status weir_send(weir_reaction *r, const ProtobufCMessage *command);
+/* Calls the timer row `name` after `delay_ms`, unless the instance finishes first. Scheduling it again moves it. Late rather than never,
+ * once, never early. Mistakes: no such row, a negative delay. */
+WEIR_API weir_status weir_schedule(weir_reaction *r, const char *name, int64_t delay_ms);
+WEIR_API void weir_unschedule(weir_reaction *r, const char *name); /* pending or not */
+/* Ends the instance: its state and timers go; later events pass it by. What this step sends is sent. */
+WEIR_API void weir_finish(weir_reaction *r);
+WEIR_API char *weir_instance(const weir_reaction *r); /* the value of the key field */
+WEIR_API int64_t weir_reaction_time_ms(const weir_reaction *r); /* lane time of this step, Unix */
+
 /* ---- old events --------------------------------------------------------------------------------------- */
 
 /* Fills `fresh` (initialised, empty) from `old`. One old event becomes one new event: versions must not move.
- * Owns: what is in `fresh` is its own, as in a state: fill it with the functions of state.h. Chains of rows are followed. */
-typedef void weir_upcast_fn(const void *old, void *fresh);
+ * Owns: what is in `fresh` is its own, as in a state: fill it with the functions of state.h. Chains of rows are followed.
+ * Returns WEIR_OK, or what weir_upcast_fail returned for an event that can't be one of today: then whoever reads it stops there
+ * and says so, and the log stays as it is. Fields that `old`'s type doesn't know go on to `fresh` by themselves. */
+typedef weir_status weir_upcast_fn(const void *old, void *fresh, weir_error *err);
+
+/* Says in words why; the types are put in front. Returns WEIR_INVALID. */
+WEIR_API weir_status weir_upcast_fail(weir_error *err, const char *format, ...) WEIR_PRINTF(2, 3);
+
 typedef struct weir_upcast_row {
     const ProtobufCMessageDescriptor *from, *to;
     weir_upcast_fn *upcast;
@@ -74,13 +134,17 @@ typedef struct weir_upcast_row {
 
 /* ---- module ------------------------------------------------------------------------------------------- */
 
-enum { WEIR_ABI = 1 };
+enum { WEIR_ABI = 2 };
 typedef struct weir_module {
     int abi;                                          /* WEIR_ABI */
     const char *name;                                 /* prefix of its topics: [a-z][a-z0-9-]* */
     const char *views;                                /* directory of *.sql, relative to the module file; NULL: none */
     const weir_aggregate *aggregates[WEIR_ROWS + 1];
+    const weir_process *processes[WEIR_ROWS + 1];
     weir_upcast_row upcasts[WEIR_ROWS + 1];
+    /* What the log has, or once had, and this module gives up on purpose; for ever, as `reserved` in a .proto file. Full names:
+     * "shop.v1.ReceiveStock", "shop.v1.StockSold.note" (a field), "shop.v1.Colour.RED" (a value of an enum). */
+    const char *retired[WEIR_ROWS + 1];
 } weir_module;
 
 /* A shared object defines this one symbol; a program may, and passes it to weir_main or weir_open. */

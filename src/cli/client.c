@@ -72,6 +72,7 @@ take_header(char *data, size_t one, size_t n, void *user)
 
     take_value(data, one * n, "content-type:", answer->content_type, sizeof answer->content_type);
     take_value(data, one * n, "weir-position:", answer->position, sizeof answer->position);
+    take_value(data, one * n, "weir-parked:", answer->parked, sizeof answer->parked);
     take_value(data, one * n, "retry-after:", seconds, sizeof seconds);
     if (weiri_text_to_uint64(seconds, &value) && value <= 3600)
         answer->retry_after_s = (int)value;
@@ -224,7 +225,7 @@ weiri_client_call(weiri_client *client, const weiri_client_request *request, wei
 
     weiri_buffer_print(&url, "%s%s", client->url, request->path);
     weiri_buffer_clear(&answer->body);
-    answer->content_type[0] = answer->position[0] = '\0';
+    answer->content_type[0] = answer->position[0] = answer->parked[0] = '\0';
     answer->retry_after_s = 0;
     client->answer = answer;
     curl_easy_setopt(client->curl, CURLOPT_URL, weiri_buffer_text(&url));

@@ -21,7 +21,7 @@ typedef struct weiri_client_request {
 typedef struct weiri_answer {
     int http;
     weiri_buffer body;
-    char content_type[128], position[1700]; /* "" none */
+    char content_type[128], position[1700], parked[64]; /* "" none */
     int retry_after_s;
 } weiri_answer; /* zero-initialise */
 void weiri_answer_fini(weiri_answer *answer);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weir dead: commands in quarantine, and what a person does about them: release, retry, discard. Dead letters of views will be told
- * by the same verbs. Thread: the main thread. */
+ * weir dead: what could not be handled, and what a person does about it. Commands in quarantine are AGGREGATE/KEY, events that a view
+ * could not take are VIEW:EVENT (dead_letters.c). Thread: the main thread. */
 #include <stdlib.h>
 #include "base/text.h"
 #include "cli/client.h"
+#include "cli/dead_letters.h"
 #include "cli/output.h"
 #include "cli/send.h"
 
@@ -64,32 +65,52 @@ row_of(const json_t *command, const char *first, json_t *value)
         name_of(command), "since", json_object_get(command, "time"));
 }
 
+static void
+print_quarantine(weiri_cli *cli, const json_t *json)
+{
+    json_t *rows = json_array(), *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(json, "quarantine"), i, one)
+    {
+        weiri_buffer name = { 0 };
+        weiri_output_add_value(&name, json_object_get(one, "aggregate"));
+        weiri_buffer_add_char(&name, '/');
+        weiri_output_add_value(&name, json_object_get(one, "key"));
+        json_t *row = row_of(one, "aggregate", json_stringn((const char *)name.data, name.size));
+        json_object_set(row, "held", json_object_get(one, "held"));
+        json_array_append_new(rows, row);
+        weiri_buffer_fini(&name);
+    }
+    weiri_output_table(cli->out, NULL, rows, NULL);
+    fprintf(cli->talk, "%zu aggregates with commands in quarantine\n", json_array_size(rows));
+    json_decref(rows);
+}
+
+/* Both kinds, one below the other; with --json one object with the members of both. */
 static int
-run_list(weiri_cli *cli, weiri_client *client, const subject *of)
+list(weiri_cli *cli, weiri_client *client, const char *view)
 {
     const weiri_client_request request = { .path = "/quarantine" };
-    json_t *json = NULL, *rows = json_array(), *one;
-    size_t i;
-    int exit_code = weiri_client_json(cli, client, &request, NULL, &json);
-    (void)of;
+    json_t *json = NULL, *letters = NULL;
+    int exit_code = view == NULL ? weiri_client_json(cli, client, &request, NULL, &json) : 0;
 
-    if (exit_code == 0 && cli->json)
+    if (exit_code == 0)
+        exit_code = weiri_cli_letters_get(cli, client, view, &letters);
+    if (exit_code == 0 && cli->json) {
+        if (json == NULL)
+            json = json_object();
+        (void)json_object_update(json, letters);
         weiri_output_json(cli->out, json);
-    else if (exit_code == 0) {
-        json_array_foreach(json_object_get(json, "quarantine"), i, one)
-        {
-            weiri_buffer name = { 0 };
-            weiri_output_add_value(&name, json_object_get(one, "aggregate"));
-            weiri_buffer_add_char(&name, '/');
-            weiri_output_add_value(&name, json_object_get(one, "key"));
-            json_t *row = row_of(one, "aggregate", json_stringn((const char *)name.data, name.size));
-            json_object_set(row, "held", json_object_get(one, "held"));
-            json_array_append_new(rows, row);
-            weiri_buffer_fini(&name);
-        }
-        weiri_output_table(cli->out, cli->talk, rows, NULL);
+    } else if (exit_code == 0) {
+        bool both = json_array_size(json_object_get(json, "quarantine")) > 0 && json_array_size(json_object_get(letters, "letters")) > 0;
+        if (json != NULL)
+            print_quarantine(cli, json);
+        if (both)
+            fputc('\n', cli->out);
+        weiri_cli_letters_print(cli, letters);
     }
-    json_decref(rows);
+    json_decref(letters);
     json_decref(json);
     return exit_code;
 }
@@ -282,37 +303,71 @@ run_retry(weiri_cli *cli, weiri_client *client, const subject *of)
 
 typedef struct verb {
     const char *name;
-    bool subject; /* takes AGGREGATE/KEY */
-    int (*run)(weiri_cli *cli, weiri_client *client, const subject *of);
+    int (*run)(weiri_cli *cli, weiri_client *client, const subject *of); /* NULL: list */
+    int (*run_letter)(weiri_cli *cli, weiri_client *client, const weiri_letter_subject *of);
 } verb;
 
 static const verb verbs[] = {
-    { "list", false, run_list },
-    { "show", true, run_show },
-    { "release", true, run_release },
-    { "retry", true, run_retry },
-    { "discard", true, run_discard },
-    { NULL, false, NULL },
+    { "list", NULL, NULL },
+    { "show", run_show, weiri_cli_letter_show },
+    { "release", run_release, NULL },
+    { "retry", run_retry, weiri_cli_letter_retry },
+    { "discard", run_discard, weiri_cli_letter_discard },
+    { NULL, NULL, NULL },
 };
+
+static int
+run_for(weiri_cli *cli, weiri_client *client, const verb *v, const char *word)
+{
+    weiri_letter_subject letter;
+
+    if (v->run == NULL)
+        return list(cli, client, word);
+    if (weiri_cli_is_letter(word, &letter))
+        return v->run_letter(cli, client, &letter);
+    const char *slash = strchr(word, '/');
+    const subject of = { { word, (size_t)(slash - word) }, word, slash + 1 };
+    return v->run(cli, client, &of);
+}
+
+/* What is wrong with the words, before anybody is asked. */
+static int
+check_words(weiri_cli *cli, const verb *v)
+{
+    weiri_letter_subject letter;
+    const char *word = cli->arguments[1], *slash;
+
+    if (v->run == NULL)
+        return 0;
+    if (cli->n_arguments != 2)
+        return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "usage: %s dead %s AGGREGATE/KEY%s", cli->program, v->name,
+            v->run_letter != NULL ? " | VIEW:EVENT" : "");
+    if (weiri_cli_is_letter(word, &letter)) {
+        if (v->run_letter == NULL)
+            return weiri_cli_fail(cli, WEIRI_EXIT_USAGE,
+                "an event that a view could not take is not released: '%s dead retry' or 'discard' it", cli->program);
+        if (v->run_letter == weiri_cli_letter_discard && weiri_cli_value(cli, "reason") == NULL)
+            return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "what is discarded is left out for ever: say why, with --reason TEXT");
+        return 0;
+    }
+    slash = strchr(word, '/');
+    if (slash == NULL || slash == word || slash[1] == '\0')
+        return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "'%.100s': write it as AGGREGATE/KEY, or as VIEW:EVENT", word);
+    return 0;
+}
 
 static int
 run_verb(weiri_cli *cli, const verb *v)
 {
-    subject of = { 0 };
     weiri_client *client = NULL;
     weir_error err;
+    int exit_code = check_words(cli, v);
 
-    if (cli->n_arguments != (size_t)1 + v->subject)
-        return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "usage: %s dead %s%s", cli->program, v->name, v->subject ? " AGGREGATE/KEY" : "");
-    if (v->subject) {
-        const char *slash = strchr(cli->arguments[1], '/');
-        if (slash == NULL || slash == cli->arguments[1] || slash[1] == '\0')
-            return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "'%.100s': write it as AGGREGATE/KEY", cli->arguments[1]);
-        of = (subject){ { cli->arguments[1], (size_t)(slash - cli->arguments[1]) }, cli->arguments[1], slash + 1 };
-    }
+    if (exit_code != 0)
+        return exit_code;
     if (weiri_client_new(cli, &client, &err) != WEIR_OK)
         return weiri_cli_fail(cli, WEIRI_EXIT_USAGE, "%s", err.text);
-    int exit_code = v->run(cli, client, &of);
+    exit_code = run_for(cli, client, v, cli->n_arguments > 1 ? cli->arguments[1] : NULL);
     weiri_client_free(client);
     return exit_code;
 }
@@ -335,20 +390,28 @@ run(weiri_cli *cli)
 static const weiri_cli_option options[] = {
     { "data", 0, NULL, "show: with what each command says" },
     { "reason", 0, "TEXT", "release, retry, discard: why, for the log" },
+    { "who", 0, "NAME", "discard of an event: by whom, for the log (default: your login)" },
     { NULL, 0, NULL, NULL },
 };
 
 const weiri_cli_command weiri_cli_dead = {
     .name = "dead",
-    .what = "Commands in quarantine: shown, released, tried again",
-    .usage = "list | show AGGREGATE/KEY | release AGGREGATE/KEY | retry AGGREGATE/KEY | discard AGGREGATE/KEY --reason TEXT",
+    .what = "Commands in quarantine and events that views could not take",
+    .usage = "list [VIEW] | show WHAT | release WHAT | retry WHAT | discard WHAT --reason TEXT",
     .examples = "weir dead list\n"
                 "weir dead show stock/mug --data\n"
                 "weir dead retry stock/mug --reason 'mended in 1.4.1'\n"
                 "weir dead release stock/mug\n"
-                "weir dead discard stock/mug --reason 'sent by mistake'",
-    .more = "A command that has ended the process twice is not tried a third time, and its aggregate takes no commands until a person\n"
-            "releases it. 'retry' releases and sends what is held again, in order; 'release' leaves that to whoever sent it.",
+                "weir dead discard stock/mug --reason 'sent by mistake'\n"
+                "weir dead show ledger:2-41-0\n"
+                "weir dead retry ledger:2-41-0\n"
+                "weir dead retry ledger:all\n"
+                "weir dead discard ledger:2-41-0 --reason 'a test of the scanner'",
+    .more = "WHAT is AGGREGATE/KEY for commands, and VIEW:EVENT for an event (as 'list' shows it) or VIEW:all.\n"
+            "A command that has ended the process twice is not tried a third time, and its aggregate takes no commands until a person\n"
+            "releases it. 'retry' releases and sends what is held again, in order; 'release' leaves that to whoever sent it.\n"
+            "An event that a view could not take is parked, and with it what comes behind it of the same key; other keys go on. 'retry'\n"
+            "tries the key again from its head; 'discard' leaves the event out for ever, in every version of the view.",
     .options = options,
     .talks = true,
     .least = 1,

@@ -297,8 +297,8 @@ test_words_that_are_no_command(void **state)
     assert_string_equal(talk, "weir: there is no command 'sned'; did you mean 'send'?\n");
     assert_int_equal(RUNS("copy"), 2);
     assert_string_equal(talk, "weir copy: which log? say --from DIR\n");
-    assert_int_equal(RUNS("new"), 2);
-    assert_string_equal(talk, "weir: 'new' is not in this version of weir\n");
+    assert_int_equal(RUNS("bench"), 2);
+    assert_string_equal(talk, "weir: 'bench' is not in this version of weir\n");
     assert_int_equal(runs("", (const char *const[]){ NULL }), 2);
     assert_int_equal(RUNS("--help"), 0);
     has(out, "  testing run\n");

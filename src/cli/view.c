@@ -26,6 +26,10 @@ get(const weiri_cli *cli, weiri_client *client, const weiri_client_request *requ
             answer.body.size > 0 && answer.body.data[answer.body.size - 1] == '\n' ? "" : "\n");
     else if (exit_code == 0)
         *ret_json = json_incref(json);
+    if (exit_code == 0 && answer.parked[0] != '\0')
+        fprintf(cli->talk, "%.*s events that the view could not take are not in these rows%s; see: %s dead list\n",
+            (int)strcspn(answer.parked, ";"), answer.parked,
+            strstr(answer.parked, ";token") != NULL ? ", among them what you ask to see" : "", cli->program);
     json_decref(json);
     weiri_answer_fini(&answer);
     return exit_code;

@@ -64,9 +64,10 @@ typedef struct weiri_lane_checkpoint {
     size_t n, at;
     uint32_t number;                       /* of the last one begun since the start */
     uint64_t since;                        /* events staged since the last one began */
-    uint64_t commands;                     /* next_command when the last one began */
+    uint64_t commands;                     /* next_command when the last one began; UINT64_MAX: it has to be made again */
     uint64_t loaded_event, loaded_outcome; /* the end positions of the one that was loaded: states may be that new */
     bool clear;                            /* the next one starts from nothing */
+    bool closing;                          /* the one under way began when the engine stopped: there is none after it */
     int64_t again_us;                      /* not 0: the last one failed; for room alone, none before then */
 } weiri_lane_checkpoint;
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/world.h"
 #include "log/log.h"
+#include "message/discard.h"
 #include "message/schema.h"
 
 typedef struct weiri_commands weiri_commands;
@@ -122,6 +123,16 @@ typedef struct weiri_release_call {
 /* Lets an aggregate out of quarantine, durably: a command in the log, whose outcome is `weir.released`. The answer is OK, or NOT_FOUND:
  * it is not in quarantine. Errors: as submit. */
 WEIR_MUST_USE weir_status weiri_commands_release(weiri_commands *commands, const weiri_release_call *call, weir_error *err);
+
+typedef struct weiri_discard_call {
+    const weiri_discard *discard; /* filled; its aggregate is the module's */
+    weiri_bytes key, id;          /* of the event; of this command */
+    weiri_answer_fn *done;
+    void *user;
+} weiri_discard_call;
+/* Writes that a view is never to take in an event: a command in the log, whose outcome is `weir.letter-discarded`. It is not asked
+ * whether the event is there: views take it as it stands. The answer is OK. Errors: NOT_FOUND (the aggregate); as submit. */
+WEIR_MUST_USE weir_status weiri_commands_discard(weiri_commands *commands, const weiri_discard_call *call, weir_error *err);
 
 /* How far a bulk source has got in one partition, durably. False: never seen there. Thread: any. */
 bool weiri_commands_source(

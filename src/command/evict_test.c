@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { COUNTERS = 2000, COMMANDS = 20000, LIMIT = 64 << 10, REPEATED = 150 };
@@ -75,6 +76,7 @@ side_init(testing_side *side, uint64_t states_bytes)
 {
     still = weiri_world_real;
     still.time_ms = same_time;
+    atomic_store(&puts_fail, 0); /* a test before may have ended before its end */
     testing_side_init(side);
     side->partitions = 1;
     side->config.world = &still;
@@ -419,21 +421,26 @@ test_a_lane_full_of_changes_waits_and_its_queue_says_no(void **state)
     side.config.queue_items = 500;
     atomic_store(&puts_fail, 1);
     testing_side_open(&side);
-    for (n = 0; n < COMMANDS; n++) {
+    for (n = 0; n < COMMANDS;) {
         char counter[16];
         (void)snprintf(counter, sizeof counter, "k%u", n);
         testing_answer_init(&answers[sent]);
         weir_status status = testing_send(
             &side, &(testing_command){ .counter = counter, .amount = 1, .timeout_ms = 100 }, &answers[sent], &err);
-        if (status == WEIR_BUSY)
-            break;
+        if (status == WEIR_BUSY) {
+            weiri_commands_metrics(side.commands, 0, &m);
+            if (m.states_waits > 0 && m.checkpoints_failed > 0)
+                break;
+            (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL); /* the lane is slower than we are, and not full yet */
+            continue;
+        }
         assert_int_equal(status, WEIR_OK);
         sent++;
+        n++;
     }
     assert_true(n < COMMANDS);
     assert_string_equal(err.text, "the queue of partition 0 is full");
-    weiri_commands_metrics(side.commands, 0, &m);
-    assert_true(m.states_waits > 0 && m.checkpoints == 0 && m.checkpoints_failed > 0 && m.states_evicted == 0);
+    assert_true(m.checkpoints == 0 && m.states_evicted == 0);
     assert_in_range(m.state_bytes, LIMIT, LIMIT + 1024);
     atomic_store(&puts_fail, 0); /* from here on by itself */
     for (unsigned i = 0; i < sent; i++) {

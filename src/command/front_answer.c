@@ -2,6 +2,7 @@
  * From the record that a lane left to the answer that it would have given: the same to the letter, wherever it is read.
  * Thread: the front's. */
 #include "command/front.h"
+#include "message/discard.h"
 #include "message/outcome.h"
 #include <string.h>
 
@@ -55,7 +56,8 @@ weiri_front_answer(weiri_recall *recall, uint32_t partition, const weiri_record 
         ret_answer->events_offset = offset - record->index;
     } else if (weiri_bytes_are(record->type, WEIRI_OUTCOME_REPEATED))
         repeat(recall, record, ret_answer);
-    else if (!weiri_bytes_are(record->type, WEIRI_OUTCOME_ACCEPTED) && !weiri_bytes_are(record->type, WEIRI_OUTCOME_RELEASED)) {
+    else if (!weiri_bytes_are(record->type, WEIRI_OUTCOME_ACCEPTED) && !weiri_bytes_are(record->type, WEIRI_OUTCOME_RELEASED) &&
+             !weiri_bytes_are(record->type, WEIRI_OUTCOME_LETTER_DISCARDED)) {
         weiri_recall_words(recall, record, ret_answer);
         ret_answer->status = weiri_bytes_are(record->type, WEIRI_OUTCOME_CONFLICT) ? WEIR_CONFLICT
                                                                                    : status_of_rejection(record, ret_answer);

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "command/lane.h"
+#include "message/discard.h"
 #include "message/json.h"
 #include "message/pack.h"
 #include "message/unpack.h"
@@ -187,6 +188,28 @@ read_release(incoming *in)
     return good || flawed(in, "malformed", "expected {\"aggregate\": one of this module's, \"discard\": true or false, \"reason\": text}");
 }
 
+/* WEIRI_COMMAND_DISCARD_LETTER: what message/discard.h says, written anew, so that all views read the same of it. */
+static bool
+read_discard(incoming *in)
+{
+    weiri_buffer *to = &in->lane->share.intake;
+    weiri_discard d;
+    weir_error err;
+
+    if (weiri_discard_read(in->record->payload, &d, &err) != WEIR_OK)
+        return flawed(in, "malformed", err.text);
+    int found = weiri_schema_aggregate_find(in->lane->commands->config.schema, weiri_bytes_of(d.aggregate));
+    if (found < 0)
+        return flawed(in, "malformed", "\"aggregate\" is none of this module's");
+    weiri_buffer_clear(to);
+    weiri_discard_write(&d, to);
+    in->payload = weiri_buffer_bytes(to);
+    in->request.type = (uint16_t)found;
+    in->request.kind = WEIRI_REQUEST_DISCARD;
+    in->source = (weiri_bytes){ 0 };
+    return true;
+}
+
 static bool
 read_message(incoming *in)
 {
@@ -198,6 +221,8 @@ read_message(incoming *in)
 
     if (weiri_bytes_are(record->type, WEIRI_COMMAND_RELEASE))
         return read_release(in);
+    if (weiri_bytes_are(record->type, WEIRI_COMMAND_DISCARD_LETTER))
+        return read_discard(in);
     if (type == NULL || type->kind != WEIRI_TYPE_COMMAND) {
         (void)snprintf(err.text, sizeof err.text, "this module has no command '%.*s'",
             record->type.size < 200 ? (int)record->type.size : 200, (const char *)record->type.data);

@@ -33,6 +33,7 @@ typedef enum weiri_request_kind {
     WEIRI_REQUEST_LOOKUP,
     WEIRI_REQUEST_HELD,
     WEIRI_REQUEST_RELEASE, /* a command of weir's own: its payload is the reason */
+    WEIRI_REQUEST_DISCARD, /* another one: its payload is that of message/discard.h */
     WEIRI_REQUEST_FLAWED,  /* of a shared log: a command that can't be decided; payload: code NUL words NUL */
 } weiri_request_kind;
 
@@ -43,7 +44,7 @@ typedef enum weiri_request_kind {
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE and FLAWED: of the aggregate */
+    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE, DISCARD and FLAWED: of the aggregate */
     bool discard;  /* RELEASE */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;
@@ -229,8 +230,9 @@ void weiri_lane_handle_unknown(weiri_lane *lane, const weiri_request *request); 
 void weiri_lane_fold_held(weiri_lane *lane, const weiri_record *outcome, uint64_t offset, uint16_t aggregate);
 
 /* ---- lane_fold.c: what live and replay share */
-/* Evolves the entry's state by one packed event. Errors: CORRUPT. */
-WEIR_MUST_USE weir_status weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload);
+/* Evolves the entry's state by one packed event. Errors: those of weiri_type_unpack_event. */
+WEIR_MUST_USE weir_status weiri_lane_evolve(
+    weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload, weir_error *err);
 
 /* ---- lane_recover.c */
 WEIR_MUST_USE weir_status weiri_lane_recover(weiri_lane *lane, weir_error *err);

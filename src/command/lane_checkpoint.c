@@ -120,6 +120,7 @@ begin(weiri_lane *lane)
     checkpoint->number++;
     checkpoint->since = 0;
     checkpoint->commands = lane->next_command;
+    checkpoint->closing = atomic_load(&lane->commands->stopping);
 }
 
 static uint64_t
@@ -158,6 +159,8 @@ end(weiri_lane *lane, bool failed)
     if (failed) {
         weiri_states_put_back(&lane->states, checkpoint->list, checkpoint->n, checkpoint->at);
         checkpoint->again_us = world->monotonic_us(world) + AGAIN_US;
+        if (!checkpoint->closing) /* so that closing tries again, once, although no command has come since */
+            checkpoint->commands = UINT64_MAX;
         lane->counted.checkpoints_failed++;
     } else {
         lane->states.committed = checkpoint->number;

@@ -294,6 +294,9 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
     case WEIRI_REQUEST_RELEASE:
         weiri_lane_release(lane, &s);
         break;
+    case WEIRI_REQUEST_DISCARD:
+        weiri_lane_discard(lane, &s);
+        break;
     case WEIRI_REQUEST_FLAWED:
         handle_flawed(lane, &s);
         break;

@@ -4,7 +4,7 @@
 #include "command/lane.h"
 
 weir_status
-weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload)
+weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *type, weiri_bytes payload, weir_error *err)
 {
     const weiri_type *newest;
     ProtobufCMessage *message;
@@ -12,7 +12,7 @@ weiri_lane_evolve(weiri_lane *lane, weiri_state_entry *entry, const weiri_type *
 
     if (type->newest->evolve == NULL && type->newest == type)
         return WEIR_OK;
-    weir_status status = weiri_type_unpack_event(type, payload, &lane->allocator, &newest, &message, &upcast);
+    weir_status status = weiri_type_unpack_event(type, payload, &lane->allocator, &newest, &message, &upcast, err);
     if (status != WEIR_OK)
         return status;
     if (newest->evolve != NULL)

@@ -205,8 +205,14 @@ fold_event(replay *r, uint16_t aggregate, const weiri_type *type, weir_error *er
         lane->states.known++;
     }
     weiri_arena_reset(&lane->arena);
-    if (weiri_lane_evolve(lane, entry, type, record->payload) != WEIR_OK)
-        return contradiction(r, t, "its bytes are no message of its type", err);
+    weir_error cause;
+    weir_status status = weiri_lane_evolve(lane, entry, type, record->payload, &cause);
+    if (status == WEIR_INVALID) /* the module's fault, whatever the checkpoint says */
+        return weiri_error_set(err, status, "%s[%u] at %" PRIu64 " (%.*s %.*s): %s", weiri_topic_name(t->topic), lane->partition, t->offset,
+            (int)record->aggregate.size, (const char *)record->aggregate.data, (int)record->key.size, (const char *)record->key.data,
+            cause.text);
+    if (status != WEIR_OK)
+        return contradiction(r, t, cause.text, err);
     entry->version = record->version;
     entry->last_source = record->source;
     entry->last_index = record->index;

@@ -53,7 +53,8 @@ weiri_lane_share_lost(const weiri_lane *lane)
 bool
 weiri_lane_share_admits(weiri_lane *lane, const weiri_request *request)
 {
-    if (request->kind != WEIRI_REQUEST_COMMAND && request->kind != WEIRI_REQUEST_FLAWED && request->kind != WEIRI_REQUEST_RELEASE)
+    if (request->kind != WEIRI_REQUEST_COMMAND && request->kind != WEIRI_REQUEST_FLAWED && request->kind != WEIRI_REQUEST_RELEASE &&
+        request->kind != WEIRI_REQUEST_DISCARD)
         return true;
     if (request->session != atomic_load(&lane->share.session) || request->log_source < lane->next_command)
         return false;

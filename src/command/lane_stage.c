@@ -4,13 +4,15 @@
  * events, or a record in outcomes. */
 #include "command/lane_stage.h"
 #include "base/assert.h"
+#include "message/discard.h"
+#include <stdio.h>
 #include <string.h>
 
 weiri_answer_kind
 weiri_lane_kind_of(const weiri_request *request)
 {
     static const weiri_answer_kind kinds[] = { WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_STATE, WEIRI_ANSWER_LOOKUP, WEIRI_ANSWER_HELD,
-        WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME };
+        WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME, WEIRI_ANSWER_OUTCOME };
 
     return kinds[request->kind];
 }
@@ -81,7 +83,10 @@ stage_command(weiri_lane *lane, weiri_subject *s)
     if (lane->share.on)
         return;
     weiri_record record = record_of(lane, s, WEIRI_RECORD_COMMAND);
-    record.type = s->type == NULL ? weiri_bytes_of(WEIRI_COMMAND_RELEASE) : lane->commands->type_names[s->type->number];
+    if (s->type != NULL)
+        record.type = lane->commands->type_names[s->type->number];
+    else
+        record.type = weiri_bytes_of(s->request->kind == WEIRI_REQUEST_DISCARD ? WEIRI_COMMAND_DISCARD_LETTER : WEIRI_COMMAND_RELEASE);
     record.payload = s->payload;
     record.headers = s->headers;
     if (s->request->expect) {
@@ -220,7 +225,7 @@ evolve_staged(weiri_lane *lane, weiri_subject *s, size_t i, uint64_t offset)
         s->entry = weiri_states_add(&lane->states, s->request->aggregate_hash, s->aggregate, s->key, NULL);
         lane->states.known++;
     }
-    weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i));
+    weir_status status = weiri_lane_evolve(lane, s->entry, type, weiri_decision_event(&lane->decision, i), NULL);
     weiri_assert(status == WEIR_OK); /* these bytes were packed a moment ago */
     s->entry->version++;
     s->entry->last_source = s->at;
@@ -285,4 +290,14 @@ weiri_lane_end_with_events(weiri_lane *lane, weiri_subject *s)
     lane->counted.accepted++;
     lane->counted.events += n;
     lane->checkpoint.since += n;
+}
+
+void
+weiri_lane_discard(weiri_lane *lane, weiri_subject *s)
+{
+    char said[WEIRI_DISCARD_BYTES_MOST + 1];
+
+    (void)snprintf(said, sizeof said, "%.*s", (int)s->payload.size, (const char *)s->payload.data);
+    const weiri_ending end = { WEIRI_OUTCOME_LETTER_DISCARDED, WEIR_OK, "", said };
+    (void)weiri_lane_end(lane, s, &end);
 }

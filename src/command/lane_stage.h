@@ -7,7 +7,7 @@
 
 typedef struct weiri_subject {
     const weiri_request *request;
-    const weiri_type *type; /* NULL: a release, or none that is known here */
+    const weiri_type *type; /* NULL: one of weir's own, or none that is known here */
     uint16_t aggregate;     /* WEIRI_NO_TYPE: not known */
     const char *key_text;
     weiri_bytes key, scope, id, source, headers, payload;
@@ -46,6 +46,8 @@ weiri_pending *weiri_lane_refuse(
     weiri_lane *lane, weiri_subject *s, weir_status status, const char *code, const char *text, const uint64_t *last);
 /* Stores the command with the events of lane->decision, evolves by them, and answers. */
 void weiri_lane_end_with_events(weiri_lane *lane, weiri_subject *s);
+/* Stores that a view is never to take in an event: for the views alone. */
+void weiri_lane_discard(weiri_lane *lane, weiri_subject *s);
 
 /* ---- lane_quarantine.c */
 /* True: its aggregate takes no commands, and it is answered so. `attempt`: what the attempt file calls it. */

@@ -157,28 +157,31 @@ weiri_commands_ask_held(weiri_commands *c, uint32_t partition, weiri_answer_fn *
     return send_to(c, &c->lanes[partition], pieces, sizeof pieces / sizeof *pieces, 0, err);
 }
 
-/* On a shared log as anybody may send it: as JSON. */
+/* A command of weir's own, on a shared log as anybody may send it: as JSON. */
+static weir_status
+send_own(weiri_commands *c, const char *type, weiri_bytes key, weiri_bytes id, weiri_bytes json, weiri_answer_fn *done, void *user,
+    weir_error *err)
+{
+    const weiri_record record = {
+        .kind = WEIRI_RECORD_COMMAND, .flags = WEIRI_RECORD_JSON, .type = weiri_bytes_of(type), .key = key, .id = id, .payload = json
+    };
+
+    weir_status status = check_front(c, err);
+    if (status == WEIR_OK && (!weiri_key_valid(key) || id.size > WEIRI_ID_MOST))
+        status = weiri_error_set(err, WEIR_INVALID, WEIRI_KEY_WORDS);
+    return status == WEIR_OK ? weiri_front_send(c->front, &record, 0, done, user, err) : status;
+}
+
 static weir_status
 release_by_front(weiri_commands *c, const weiri_release_call *call, weir_error *err)
 {
     const weir_aggregate *aggregate = weiri_schema_aggregate(c->config.schema, call->aggregate);
     weiri_buffer json = { 0 };
 
-    weir_status status = check_front(c, err);
-    if (status == WEIR_OK && (!weiri_key_valid(call->key) || call->id.size > WEIRI_ID_MOST))
-        status = weiri_error_set(err, WEIR_INVALID, WEIRI_KEY_WORDS);
-    if (status != WEIR_OK)
-        return status;
     weiri_buffer_print(&json, "{\"aggregate\":\"%s\",\"discard\":%s,\"reason\":", aggregate->name, call->discard ? "true" : "false");
     weiri_json_add_string(&json, call->reason);
     weiri_buffer_add_char(&json, '}');
-    const weiri_record record = { .kind = WEIRI_RECORD_COMMAND,
-        .flags = WEIRI_RECORD_JSON,
-        .type = weiri_bytes_of(WEIRI_COMMAND_RELEASE),
-        .key = call->key,
-        .id = call->id,
-        .payload = weiri_buffer_bytes(&json) };
-    status = weiri_front_send(c->front, &record, 0, call->done, call->user, err);
+    weir_status status = send_own(c, WEIRI_COMMAND_RELEASE, call->key, call->id, weiri_buffer_bytes(&json), call->done, call->user, err);
     weiri_buffer_fini(&json);
     return status;
 }
@@ -208,5 +211,29 @@ weiri_commands_release(weiri_commands *c, const weiri_release_call *call, weir_e
     const weiri_bytes pieces[] = { { 0 }, weiri_buffer_bytes(&headers), call->reason };
     status = send(c, &request, call->aggregate, call->key, call->id, pieces, 0, err);
     weiri_buffer_fini(&headers);
+    return status;
+}
+
+weir_status
+weiri_commands_discard(weiri_commands *c, const weiri_discard_call *call, weir_error *err)
+{
+    weiri_request request = { .kind = WEIRI_REQUEST_DISCARD, .done = call->done, .user = call->user };
+    weiri_buffer json = { 0 };
+    int found = weiri_schema_aggregate_find(c->config.schema, weiri_bytes_of(call->discard->aggregate));
+
+    if (found < 0)
+        return weiri_error_set(err, WEIR_NOT_FOUND, "this module has no aggregate '%s'", call->discard->aggregate);
+    weir_status status = weiri_log_state(c->config.log, err);
+    if (status != WEIR_OK)
+        return status;
+    weiri_discard_write(call->discard, &json);
+    request.type = (uint16_t)found;
+    request.payload_size = (uint32_t)json.size;
+    const weiri_bytes pieces[] = { { 0 }, { 0 }, weiri_buffer_bytes(&json) };
+    if (weiri_log_shared(c->config.log))
+        status = send_own(c, WEIRI_COMMAND_DISCARD_LETTER, call->key, call->id, pieces[2], call->done, call->user, err);
+    else
+        status = send(c, &request, request.type, call->key, call->id, pieces, 0, err);
+    weiri_buffer_fini(&json);
     return status;
 }

@@ -107,7 +107,7 @@ weiri_service_open(const weir_module *module, const char *views_dir, const char 
     for (size_t i = 0; i < WEIRI_EXECUTED_SIGNALS; i++)
         weiri_signal_init(&service->executed[i]);
     weiri_schema_new(module, &service->schema, problems);
-    status = weiri_open_log(service, settings, err);
+    status = weiri_open_log(service, build_id, settings, problems, err);
     if (status == WEIR_OK)
         status = open_commands(service, build_id, settings, err);
     if (status == WEIR_OK)

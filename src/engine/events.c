@@ -14,11 +14,7 @@ unpack(const weiri_schema *schema, const weiri_record *event, const weiri_type *
 
     if (type == NULL || type->kind != WEIRI_TYPE_EVENT)
         return weiri_error_set(err, WEIR_INVALID, "this module has no event '%.*s'", (int)event->type.size, (const char *)event->type.data);
-    weir_status status = weiri_type_unpack_event(type, event->payload, NULL, ret_type, ret_message, &upcast);
-    if (status != WEIR_OK)
-        return weiri_error_set(
-            err, status, status == WEIR_NO_MEMORY ? "no memory for a %s" : "these bytes are no %s", type->descriptor->name);
-    return WEIR_OK;
+    return weiri_type_unpack_event(type, event->payload, NULL, ret_type, ret_message, &upcast, err);
 }
 
 weir_status

@@ -106,10 +106,15 @@ void
 weiri_service_types(weiri_service *service, weiri_reply *reply)
 {
     weiri_buffer_add_text(&reply->body, "{\"types\":[");
+    bool first = true;
     for (size_t i = 0; i < weiri_schema_types(service->schema); i++) {
-        if (i > 0)
+        const weiri_type *type = weiri_schema_type(service->schema, i);
+        if (type->process != NULL)
+            continue; /* weir's own */
+        if (!first)
             weiri_buffer_add_char(&reply->body, ',');
-        write_type(&reply->body, service->schema, weiri_schema_type(service->schema, i));
+        first = false;
+        write_type(&reply->body, service->schema, type);
     }
     weiri_buffer_add_text(&reply->body, "]}");
     weiri_reply_json(reply);

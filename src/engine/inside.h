@@ -126,7 +126,9 @@ void weiri_ends(weiri_service *service, weiri_topic topic, uint64_t *ends);
 
 /* opening.c */
 char *weiri_data_dir(const weir_module *module, const weiri_settings *settings);
-WEIR_MUST_USE weir_status weiri_open_log(weiri_service *service, const weiri_settings *settings, weir_error *err);
+/* With the module's messages among those of the log; what they break goes to `problems`. */
+WEIR_MUST_USE weir_status weiri_open_log(
+    weiri_service *service, const char *build_id, const weiri_settings *settings, weiri_problems *problems, weir_error *err);
 
 /* Members "module", "logId", "partitions", "format" and "created". */
 void weiri_identity_write(weiri_buffer *to, const weiri_log_identity *identity);

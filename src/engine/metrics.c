@@ -153,6 +153,9 @@ write_views(weiri_service *service, weiri_buffer *to)
         { "weir_view_events_per_second", "gauge", "Events applied a second, lately." },
         { "weir_view_applied_total", "counter", "Events applied since the engine was opened." },
         { "weir_view_untouched_total", "counter", "UPDATEs and DELETEs that touched no row." },
+        { "weir_view_parked_events", "gauge", "Events that the view could not take, and those behind them of the same key." },
+        { "weir_view_parked_keys", "gauge", "Keys under which events are parked." },
+        { "weir_view_discarded_events", "gauge", "Events that a person has discarded for ever." },
         { "weir_view_stopped", "gauge", "1 when the view has stopped at an error." } };
     size_t n = weiri_views_count(service->views);
     weiri_view_status *all = weiri_allocate((n + 1) * sizeof *all);
@@ -164,7 +167,7 @@ write_views(weiri_service *service, weiri_buffer *to)
         for (size_t i = 0; i < n; i++) {
             const weiri_view_status *v = &all[i];
             double values[] = { (double)v->lag_events, (double)v->lag_ms / 1000, v->events_per_second, (double)v->applied,
-                (double)v->untouched, strcmp(v->state, "stopped") == 0 };
+                (double)v->untouched, (double)v->parked, (double)v->parked_keys, (double)v->discarded, strcmp(v->state, "stopped") == 0 };
             weiri_buffer_print(to, "%s{view=\"%s\"} %.15g\n", names[m][0], v->name, values[m]);
         }
     }

@@ -66,7 +66,7 @@ test_a_module_without_the_symbol_is_told_how_to_define_it(void **state)
 static void
 test_a_module_of_another_abi_is_told_which(void **state)
 {
-    refused(built("other_abi"), "the module was built for ABI 77 of weir, this is ABI 1: build it again");
+    refused(built("other_abi"), "the module was built for ABI 77 of weir, this is ABI 2: build it again");
 }
 
 static void

@@ -236,12 +236,12 @@ test_an_engine_that_can_not_open_says_why(void **state)
 
     other.name = "other";
     wrong.name = "No Name";
-    old.abi = 2;
+    old.abi = 1;
     (void)snprintf(settings, sizeof settings, "dir=%s/data", engine->dir);
     refused(&testing_module, settings, WEIR_INVALID, "in use");
     testing_engine_close(engine);
     refused(&other, settings, WEIR_INVALID, "other");
-    refused(&old, settings, WEIR_INVALID, "built for ABI 2 of weir, this is ABI 1");
+    refused(&old, settings, WEIR_INVALID, "built for ABI 1 of weir, this is ABI 2");
     (void)snprintf(settings, sizeof settings, "dir=%s/data partitions=8", engine->dir);
     refused(&testing_module, settings, WEIR_INVALID, "8");
     refused(&testing_module, "dri=x", WEIR_INVALID, "settings: there is no setting 'dri'; did you mean 'dir'?");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The quarantine as a person sees it: what is held, with what each command says, and letting an aggregate out. The lanes are asked,
  * so all that is told is durable; the commands themselves are read from the log. Thread: the caller's, which waits here. */
-#include "engine/inside.h"
+#include "engine/asking.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -10,82 +10,6 @@
 #include "message/outcome.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- asking the lanes -------------------------------------------------------------------------------------- */
-
-/* Held by whoever waits and by each answer that is to come: the last one frees it. */
-typedef struct asking {
-    _Atomic uint32_t holders, left;
-    weiri_signal answered;
-    weiri_buffer *rows; /* by partition; of a release: none */
-    uint32_t partitions;
-    weir_status status; /* the worst answer, with its words and the command's offset */
-    char text[256];
-    uint64_t source;
-} asking;
-
-static void
-drop(asking *a)
-{
-    if (atomic_fetch_sub(&a->holders, 1) != 1)
-        return;
-    for (uint32_t p = 0; p < a->partitions; p++)
-        weiri_buffer_fini(&a->rows[p]);
-    weiri_signal_fini(&a->answered);
-    weiri_release(a->rows);
-    weiri_release(a);
-}
-
-static asking *
-ask(uint32_t partitions, uint32_t answers)
-{
-    asking *a = weiri_allocate(sizeof *a);
-
-    a->partitions = partitions;
-    a->rows = weiri_allocate((partitions + 1) * sizeof *a->rows);
-    weiri_signal_init(&a->answered);
-    atomic_init(&a->holders, answers + 1);
-    atomic_init(&a->left, answers);
-    return a;
-}
-
-/* The callback thread: one at a time. */
-static void
-answered(void *user, const weiri_answer *answer)
-{
-    asking *a = user;
-
-    if (answer->status != WEIR_OK) {
-        a->status = answer->status;
-        weiri_text_fit(a->text, sizeof a->text, answer->text);
-    } else if (answer->kind == WEIRI_ANSWER_HELD)
-        weiri_buffer_add_bytes(&a->rows[answer->partition], answer->state);
-    a->source = answer->source;
-    if (atomic_fetch_sub(&a->left, 1) == 1)
-        weiri_signal_raise(&a->answered);
-    drop(a);
-}
-
-/* `unasked` lanes were not asked, for the reason in err. Errors: that one, what was answered, TIMEOUT. */
-static weir_status
-await(weiri_service *service, asking *a, weir_status status, uint32_t unasked, weir_error *err)
-{
-    const weiri_world *world = service->world;
-    int64_t until_us = world->monotonic_us(world) + service->outcome_ms * 1000;
-
-    atomic_fetch_sub(&a->left, unasked);
-    atomic_fetch_sub(&a->holders, unasked);
-    while (status == WEIR_OK) {
-        uint64_t seen = weiri_signal_count(&a->answered);
-        int64_t left_us = until_us - world->monotonic_us(world);
-        if (atomic_load(&a->left) == 0)
-            return a->status == WEIR_OK ? WEIR_OK : weiri_error_set(err, a->status, "%s", a->text);
-        if (left_us <= 0)
-            return weiri_error_set(err, WEIR_TIMEOUT, "the lanes did not answer in time: ask again");
-        (void)weiri_signal_wait(&a->answered, seen, left_us / 1000 + 1);
-    }
-    return status;
-}
 
 static void
 fail(weiri_reply *reply, weir_error *err)
@@ -102,7 +26,7 @@ typedef struct item {
 } item;
 
 typedef struct held {
-    asking *from;
+    weiri_asking *from;
     item *items;
     size_t n, room;
 } held;
@@ -112,7 +36,7 @@ held_fini(held *all)
 {
     weiri_release(all->items);
     if (all->from != NULL)
-        drop(all->from);
+        weiri_asking_drop(all->from);
 }
 
 static int
@@ -139,16 +63,16 @@ same_aggregate(const item *a, const item *b)
 static weir_status
 ask_held(weiri_service *service, uint32_t from, uint32_t to, held *all, weir_error *err)
 {
-    asking *a = all->from = ask(service->identity->partitions, to - from);
+    weiri_asking *a = all->from = weiri_asking_new(service->identity->partitions, to - from);
     weir_status status = WEIR_OK;
     uint32_t p = from;
     item one;
 
     while (status == WEIR_OK && p < to) {
-        status = weiri_commands_ask_held(service->commands, p, answered, a, err);
+        status = weiri_commands_ask_held(service->commands, p, weiri_asking_answered, a, err);
         p += status == WEIR_OK;
     }
-    status = await(service, a, status, to - p, err);
+    status = weiri_asking_await(service, a, status, to - p, err);
     for (p = from; status == WEIR_OK && p < to; p++) {
         size_t at = 0;
         one.partition = p;
@@ -350,9 +274,9 @@ release(weiri_service *service, const char *aggregate, const char *key, const ch
     weir_error *err)
 {
     char id[WEIRI_ID_MOST + 1];
-    asking *a = ask(0, 1);
+    weiri_asking *a = weiri_asking_new(0, 1);
     weiri_release_call call = {
-        .key = weiri_bytes_of(key), .reason = weiri_bytes_of(reason), .discard = discard, .done = answered, .user = a
+        .key = weiri_bytes_of(key), .reason = weiri_bytes_of(reason), .discard = discard, .done = weiri_asking_answered, .user = a
     };
 
     weiri_uuid7(service->world, id);
@@ -361,11 +285,11 @@ release(weiri_service *service, const char *aggregate, const char *key, const ch
                                                          : weiri_find_aggregate(service->schema, aggregate, key, &call.aggregate, err);
     if (status == WEIR_OK)
         status = weiri_commands_release(service->commands, &call, err);
-    status = await(service, a, status, status != WEIR_OK, err);
+    status = weiri_asking_await(service, a, status, status != WEIR_OK, err);
     if (status == WEIR_NOT_FOUND && atomic_load(&a->left) == 0 && a->status == WEIR_NOT_FOUND)
         (void)weiri_error_set(err, status, "%s/%s is not in quarantine", aggregate, key);
     *ret_command = a->source;
-    drop(a);
+    weiri_asking_drop(a);
     return status;
 }
 

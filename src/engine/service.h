@@ -29,6 +29,8 @@ typedef struct weiri_reply {
     bool has_version; /* ETag: "version" */
     uint64_t version;
     char position[1600];   /* Weir-Position: a token, or "" */
+    uint64_t parked;       /* Weir-Parked: so many events that the view could not take are not in the rows ... */
+    bool parked_yours;     /* ... one of them is what the token stands for */
     weiri_buffer location; /* Location:, or empty */
     int retry_after_s;     /* 0: none */
     char traceparent[64];  /* "" none */
@@ -157,6 +159,18 @@ void weiri_service_held(weiri_service *service, const char *aggregate, const cha
 /* Lets it out, durably; reason: for the log, may be "". `discard`: what is held is not to be tried again. */
 void weiri_service_release(
     weiri_service *service, const char *aggregate, const char *key, const char *reason, bool discard, weiri_reply *reply);
+
+/* Dead letters of views: events that a view could not take, and what was discarded. view NULL: of all views; as bounded as above. */
+void weiri_service_letters(weiri_service *service, const char *view, weiri_reply *reply);
+/* One, with what the event says; `event`: PARTITION-COMMAND-INDEX. */
+void weiri_service_letter(weiri_service *service, const char *view, const char *event, weiri_reply *reply);
+/* Tries again what is parked with that event's key, head first; event NULL: all that the view has parked. */
+void weiri_service_letter_retry(weiri_service *service, const char *view, const char *event, weiri_reply *reply);
+typedef struct weiri_letter_call {
+    const char *view, *event, *reason, *who; /* reason: must be there; who: NULL not told */
+} weiri_letter_call;
+/* For ever, by a record in the log that every version of the view honours; durable when it answers. Waits for the lane. */
+void weiri_service_letter_discard(weiri_service *service, const weiri_letter_call *call, weiri_reply *reply);
 
 void weiri_service_views(weiri_service *service, weiri_reply *reply); /* GET /views: status and description of each */
 void weiri_service_view_rebuild(weiri_service *service, const char *view, weiri_reply *reply);

@@ -129,8 +129,8 @@ write_csv(const weiri_result *result, weiri_buffer *to)
 /* ---- asking --------------------------------------------------------------------------------------------- */
 
 static void
-fill_reply(weiri_service *service, const weiri_view_call *call, weir_status status, const weiri_result *result, const weir_error *err,
-    weiri_reply *reply)
+fill_reply(weiri_service *service, const weiri_view_call *call, const uint64_t *sources, weir_status status, const weiri_result *result,
+    const weir_error *err, weiri_reply *reply)
 {
     if (result != NULL && result->sources != NULL)
         weiri_token_format(service->identity->id, result->sources, result->partitions, reply->position, sizeof reply->position);
@@ -138,6 +138,10 @@ fill_reply(weiri_service *service, const weiri_view_call *call, weir_status stat
         weiri_reply_error(reply, status == WEIR_TIMEOUT ? "query-timeout" : "", err);
         return;
     }
+    /* A token stands for all that lies before it, since whoever sends to several aggregates keeps the highest. */
+    reply->parked = result->parked;
+    for (uint32_t p = 0; result->parked > 0 && p < result->partitions; p++)
+        reply->parked_yours = reply->parked_yours || (result->parked_from[p] > 0 && sources[p] >= result->parked_from[p]);
     reply->http = 200;
     reply->content_type = call->csv ? "text/csv; charset=utf-8" : WEIRI_TYPE_JSON;
     if (call->csv)
@@ -181,7 +185,7 @@ weiri_service_view(weiri_service *service, const weiri_view_call *call, weiri_re
     weir_status status = call->query
                              ? weiri_views_query(service->views, call->view, call->name, arguments, call->n, &freshness, &result, &err)
                              : weiri_views_rows(service->views, call->view, call->name, arguments, call->n, &freshness, &result, &err);
-    fill_reply(service, call, status, result, &err, reply);
+    fill_reply(service, call, sources, status, result, &err, reply);
     weiri_result_free(result);
     weiri_release(arguments);
 }
@@ -213,9 +217,14 @@ write_view(weiri_buffer *to, weiri_service *service, size_t i)
     weiri_number_add_real(to, status.events_per_second);
     weiri_member_number(to, "applied", status.applied);
     weiri_member_number(to, "untouched", status.untouched);
+    weiri_member_number(to, "parked", status.parked);
+    weiri_member_number(to, "parkedKeys", status.parked_keys);
+    weiri_member_number(to, "discarded", status.discarded);
     write_vector(to, service, &status);
     if (status.error[0] != '\0')
         weiri_member_text(to, "error", status.error);
+    if (status.note[0] != '\0')
+        weiri_member_text(to, "note", status.note);
     weiri_buffer_add_char(to, ',');
     weiri_views_describe(service->views, i, to);
     weiri_buffer_add_char(to, '}');

@@ -109,6 +109,10 @@ add_headers(struct MHD_Response *response, weiri_request *request, bool close)
     }
     if (reply->position[0] != '\0')
         good = good && MHD_add_response_header(response, "Weir-Position", reply->position) == MHD_YES;
+    if (reply->parked > 0) {
+        (void)snprintf(text, sizeof text, "%" PRIu64 "%s", reply->parked, reply->parked_yours ? ";token" : "");
+        good = good && MHD_add_response_header(response, "Weir-Parked", text) == MHD_YES;
+    }
     if (reply->location.size > 0)
         good = good && MHD_add_response_header(response, "Location", weiri_buffer_text(&reply->location)) == MHD_YES;
     if (reply->retry_after_s > 0) {

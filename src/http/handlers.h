@@ -17,6 +17,8 @@ weiri_handler weiri_http_root, weiri_http_console, weiri_http_app;
 weiri_handler weiri_http_changes;
 /* quarantine.c */
 weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
+/* letters.c */
+weiri_handler weiri_http_letters, weiri_http_letter, weiri_http_letter_retry, weiri_http_letter_discard;
 /* about.c */
 weiri_handler weiri_http_listing, weiri_http_settings, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live,
     weiri_http_ready;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matching walks the table from top to bottom: two dozen rows, each told apart by its number of segments or its first one. */
+ * Matching walks the table from top to bottom: three dozen rows, each told apart by its number of segments or its first one. */
 #include "http/routes.h"
 #include "http/handlers.h"
 #include <stdio.h>
@@ -32,6 +32,17 @@ const weiri_route weiri_routes[] = {
         .query = "data:boolean", .reply = "HeldOfOne" },
     { "POST", "/quarantine/{aggregate}/{key}/release", weiri_http_release, WEIRI_ROUTE_NO_BODY,
         "let it take commands again: ?reason=TEXT&discard=true", .query = "reason discard:boolean", .reply = "Released" },
+    { "GET", "/letters", weiri_http_letters, WEIRI_ROUTE_NO_BODY, "events that views could not take, and those discarded",
+        .reply = "Letters" },
+    { "GET", "/letters/{view}", weiri_http_letters, WEIRI_ROUTE_NO_BODY, "those of one view", .reply = "Letters" },
+    { "GET", "/letters/{view}/{event}", weiri_http_letter, WEIRI_ROUTE_NO_BODY, "one of them, with what the event says",
+        .reply = "Letter" },
+    { "POST", "/letters/{view}/retry", weiri_http_letter_retry, WEIRI_ROUTE_NO_BODY, "try all again that a view has parked",
+        .reply = "LetterRetried" },
+    { "POST", "/letters/{view}/{event}/retry", weiri_http_letter_retry, WEIRI_ROUTE_NO_BODY,
+        "try again what is parked with the key of this event", .reply = "LetterRetried" },
+    { "POST", "/letters/{view}/{event}/discard", weiri_http_letter_discard, WEIRI_ROUTE_NO_BODY,
+        "leave an event out for ever: ?reason=TEXT&who=NAME", .query = "reason who", .reply = "LetterDiscarded" },
     { "GET", "/events", weiri_http_events, WEIRI_ROUTE_NO_BODY, "the event stream, one a line: ?types=A,B&after=POSITION&limit=N", true,
         .query = "types after limit:integer", .reply = "Event lines feed" },
     { "GET", "/types", weiri_http_types, WEIRI_ROUTE_NO_BODY, "the messages and their fields", .reply = "Types" },

@@ -409,3 +409,32 @@ weiri_service_release(weiri_service *service, const char *aggregate, const char 
     (void)service;
     say(reply, "release %s %s %s discard=%d", aggregate, key, reason, discard);
 }
+
+void
+weiri_service_letters(weiri_service *service, const char *view, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "letters %s", view == NULL ? "-" : view);
+}
+
+void
+weiri_service_letter(weiri_service *service, const char *view, const char *event, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "letter %s %s", view, event);
+}
+
+void
+weiri_service_letter_retry(weiri_service *service, const char *view, const char *event, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "retry %s %s", view, event == NULL ? "-" : event);
+}
+
+void
+weiri_service_letter_discard(weiri_service *service, const weiri_letter_call *call, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "discard %s %s %s %s", call->view, call->event, call->reason == NULL ? "-" : call->reason,
+        call->who == NULL ? "-" : call->who);
+}

@@ -112,6 +112,23 @@ value_size(ProtobufCType type)
     }
 }
 
+void
+weiri_assign_unknown(ProtobufCMessage *to, const ProtobufCMessage *from)
+{
+    if (from->n_unknown_fields == 0)
+        return;
+    to->unknown_fields = weiri_reallocate(to->unknown_fields, (to->n_unknown_fields + from->n_unknown_fields) * sizeof *to->unknown_fields);
+    for (unsigned i = 0; i < from->n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *field = &from->unknown_fields[i];
+        if (protobuf_c_message_descriptor_get_field(to->descriptor, field->tag) != NULL)
+            continue;
+        ProtobufCMessageUnknownField *copy = &to->unknown_fields[to->n_unknown_fields++];
+        *copy = *field;
+        copy->data = weiri_reallocate(NULL, field->len);
+        memcpy(copy->data, field->data, field->len);
+    }
+}
+
 static void assign(ProtobufCMessage *to, const ProtobufCMessage *from);
 
 static ProtobufCMessage *
@@ -122,16 +139,7 @@ clone(const ProtobufCMessage *from)
     ProtobufCMessage *message = weiri_reallocate(NULL, from->descriptor->sizeof_message);
     protobuf_c_message_init(from->descriptor, message);
     assign(message, from);
-    if (from->n_unknown_fields > 0) {
-        message->unknown_fields = weiri_allocate(from->n_unknown_fields * sizeof *from->unknown_fields);
-        message->n_unknown_fields = from->n_unknown_fields;
-        for (unsigned i = 0; i < from->n_unknown_fields; i++) {
-            const ProtobufCMessageUnknownField *field = &from->unknown_fields[i];
-            message->unknown_fields[i] = *field;
-            message->unknown_fields[i].data = weiri_reallocate(NULL, field->len);
-            memcpy(message->unknown_fields[i].data, field->data, field->len);
-        }
-    }
+    weiri_assign_unknown(message, from);
     return message;
 }
 

@@ -22,7 +22,8 @@ find_short(const weiri_schema *schema, weiri_type_kind kind, const char *name, c
 
     for (size_t i = 0; i < weiri_schema_types(schema); i++) {
         const weiri_type *type = weiri_schema_type(schema, i);
-        if (type->kind != kind || strcmp(short_name(type), name) != 0 || (found != NULL && found->descriptor == type->descriptor))
+        if (type->kind != kind || type->process != NULL || strcmp(short_name(type), name) != 0 ||
+            (found != NULL && found->descriptor == type->descriptor))
             continue;
         if (found == NULL)
             found = type;
@@ -47,7 +48,7 @@ not_found(const weiri_schema *schema, weiri_type_kind kind, const char *name, we
 
     for (size_t i = 0; i < weiri_schema_types(schema); i++) {
         const weiri_type *type = weiri_schema_type(schema, i);
-        if (type->kind == kind && type->upcast == NULL)
+        if (type->kind == kind && type->upcast == NULL && type->process == NULL)
             weiri_nearest_offer(&nearest, name, full ? type->descriptor->name : short_name(type));
     }
     return weiri_error_set(
@@ -60,6 +61,8 @@ weiri_schema_look_up(const weiri_schema *schema, weiri_type_kind kind, const cha
     static const char *const other_words[] = { "a command", "an event", "a state" };
     const weiri_type *type = weiri_schema_find(schema, weiri_bytes_of(name));
 
+    if (type != NULL && type->process != NULL)
+        type = NULL; /* weir's own: nobody writes it */
     if (type != NULL && type->kind == kind) {
         *ret_type = type;
         return WEIR_OK;

@@ -4,6 +4,8 @@
 #include "message/module_check.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/retired_check.h"
+#include "message/process_check.h"
 #include "message/upcast_check.h"
 #include <stdio.h>
 #include <string.h>
@@ -36,15 +38,15 @@ called(const weir_aggregate *aggregate)
 
 /* ---- names and tables --------------------------------------------------------------------------------- */
 
-static void
-check_name(check *c, const char *what, const char *name)
+void
+weiri_name_check(const char *what, const char *name, weiri_problems *problems)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
     if (name == NULL)
-        weiri_problems_add(c->problems, "", 0, "%s has no name", what);
+        weiri_problems_add(problems, "", 0, "%s has no name", what);
     else if (name[0] < 'a' || name[0] > 'z' || strspn(name, letters) != strlen(name) || strlen(name) > NAME_MOST)
-        weiri_problems_add(c->problems, "", 0, "%s '%s': a name is [a-z][a-z0-9-]*, at most %d characters", what, name, NAME_MOST);
+        weiri_problems_add(problems, "", 0, "%s '%s': a name is [a-z][a-z0-9-]*, at most %d characters", what, name, NAME_MOST);
 }
 
 static void
@@ -73,7 +75,7 @@ gather_commands(check *c, const weir_aggregate *aggregate)
     (void)snprintf(table, sizeof table, "aggregate %s, commands", called(aggregate));
     for (unsigned i = 0; i <= WEIR_ROWS; i++)
         filled[i] = aggregate->commands[i].message != NULL || aggregate->commands[i].decide != NULL;
-    const unsigned n = weiri_table_check(table, filled, c->problems);
+    const unsigned n = weiri_table_check(table, filled, WEIR_ROWS, c->problems);
     if (n == 0)
         weiri_problems_add(c->problems, "", 0, "aggregate %s has no commands", called(aggregate));
     for (unsigned i = 0; i < n; i++) {
@@ -94,7 +96,7 @@ gather_events(check *c, const weir_aggregate *aggregate)
     (void)snprintf(table, sizeof table, "aggregate %s, events", called(aggregate));
     for (unsigned i = 0; i <= WEIR_ROWS; i++)
         filled[i] = aggregate->events[i].message != NULL || aggregate->events[i].evolve != NULL;
-    const unsigned n = weiri_table_check(table, filled, c->problems);
+    const unsigned n = weiri_table_check(table, filled, WEIR_ROWS, c->problems);
     for (unsigned i = 0; i < n; i++) {
         const weir_event_row *row = &aggregate->events[i];
         if (row->message != NULL)
@@ -111,7 +113,7 @@ gather(check *c)
 
     for (unsigned i = 0; i <= WEIR_ROWS; i++)
         filled[i] = c->module->aggregates[i] != NULL;
-    const unsigned n = weiri_table_check("aggregates", filled, c->problems);
+    const unsigned n = weiri_table_check("aggregates", filled, WEIR_ROWS, c->problems);
     if (n == 0)
         weiri_problems_add(c->problems, "", 0, "the module has no aggregates");
     for (unsigned i = 0; i < n; i++) {
@@ -119,7 +121,7 @@ gather(check *c)
         bool twice = false;
         if (aggregate == NULL)
             continue;
-        check_name(c, "aggregate", aggregate->name);
+        weiri_name_check("aggregate", aggregate->name, c->problems);
         for (unsigned j = 0; j < i && aggregate->name != NULL; j++) {
             const weir_aggregate *other = c->module->aggregates[j];
             if (other != NULL && other->name != NULL && strcmp(other->name, aggregate->name) == 0) {
@@ -253,7 +255,7 @@ weiri_module_check(const weir_module *module, weiri_descriptors *all, weiri_prob
             problems, "", 0, "the module was built for ABI %d of weir, this is ABI %d: build it again", module->abi, WEIR_ABI);
         return;
     }
-    check_name(&c, "module", module->name);
+    weiri_name_check("module", module->name, problems);
     gather(&c);
     for (unsigned i = 0; i < WEIR_ROWS; i++) {
         if (module->upcasts[i].from != NULL)
@@ -264,5 +266,7 @@ weiri_module_check(const weir_module *module, weiri_descriptors *all, weiri_prob
     check_keys(&c);
     check_twice(&c);
     weiri_upcasts_check(module, problems);
+    weiri_retired_check(module, all, problems);
+    weiri_processes_check(module, all, problems);
     weiri_release(c.uses);
 }

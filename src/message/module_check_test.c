@@ -10,7 +10,7 @@
 static void
 other_abi(void)
 {
-    module.abi = 2;
+    module.abi = 77;
     module.name = NULL; /* not looked at any more */
 }
 
@@ -246,7 +246,7 @@ keys_of_two_kinds(void)
 #define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static const mistake mistakes[] = {
-    { other_abi, "the module was built for ABI 2 of weir, this is ABI 1: build it again" },
+    { other_abi, "the module was built for ABI 77 of weir, this is ABI 2: build it again" },
     { no_module_name, "module has no name" },
     { bad_module_name, "module 'Shop'" BAD_NAME },
     { empty_name, "module ''" BAD_NAME },

@@ -28,7 +28,7 @@ decide_tick(weir_decision *d, const void *state, const void *command)
     return WEIR_CONFLICT;
 }
 
-static weir_status
+__attribute__((unused)) static weir_status
 decide_more(weir_decision *d, const void *state, const void *command)
 {
     return WEIR_BUSY;
@@ -40,10 +40,12 @@ evolve_added(void *state, const void *event)
     ((Testing__V1__Counter *)state)->total++;
 }
 
-static void
-upcast_once(const void *old, void *fresh)
+static weir_status
+upcast_once(const void *old, void *fresh, weir_error *err)
 {
+    (void)err;
     weir_assign(fresh, old);
+    return WEIR_OK;
 }
 
 /* ---- the module, and messages that testing.proto lacks ------------------------------------------------ */
@@ -55,7 +57,7 @@ static ProtobufCMessageDescriptor made[2];
 static ProtobufCFieldDescriptor made_fields[2][FIELDS_MOST];
 
 /* A copy of `like` that can be changed: made[i], with made_fields[i]. */
-static ProtobufCMessageDescriptor *
+__attribute__((unused)) static ProtobufCMessageDescriptor *
 make(int i, const ProtobufCMessageDescriptor *like, const char *name)
 {
     made[i] = *like;

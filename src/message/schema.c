@@ -7,6 +7,8 @@
 #include "message/assign.h"
 #include "message/descriptors.h"
 #include "message/module_check.h"
+#include "message/process.h"
+#include "message/process.pb-c.h"
 
 typedef struct name_slot {
     uint64_t hash;
@@ -16,8 +18,11 @@ typedef struct name_slot {
 
 struct weiri_schema {
     const weir_module *module;
+    const weir_aggregate **aggregates; /* the module's, then one made for each process */
+    weir_aggregate *made;
+    ProtobufCMessageDescriptor stepped; /* under the name that it has in the log */
     weiri_type *types;
-    size_t n_types, n_aggregates, first_state;
+    size_t n_types, n_aggregates, n_processes, first_process, first_step, first_state;
     name_slot *names;
     size_t names_mask;
     uint64_t fingerprint;
@@ -38,6 +43,8 @@ count_types(const weir_module *module)
     }
     for (size_t i = 0; module->upcasts[i].from != NULL; i++)
         n++;
+    for (size_t i = 0; module->processes[i] != NULL; i++)
+        n += 3; /* step, stepped, instance */
     return n;
 }
 
@@ -45,8 +52,7 @@ count_types(const weir_module *module)
 static const ProtobufCFieldDescriptor *
 key_of(const weiri_schema *schema, size_t aggregate, const ProtobufCMessageDescriptor *descriptor)
 {
-    const ProtobufCFieldDescriptor *key = protobuf_c_message_descriptor_get_field_by_name(
-        descriptor, schema->module->aggregates[aggregate]->key);
+    const ProtobufCFieldDescriptor *key = protobuf_c_message_descriptor_get_field_by_name(descriptor, schema->aggregates[aggregate]->key);
 
     return key != NULL && weiri_key_field_valid(key) ? key : NULL;
 }
@@ -93,23 +99,63 @@ add_upcasts(weiri_schema *schema)
     }
 }
 
+/* A process is kept as an aggregate is: one of no tables, whose one command says what has reached an instance. */
+static void
+add_processes(weiri_schema *schema)
+{
+    schema->first_step = schema->n_types;
+    for (size_t i = 0; i < schema->n_processes; i++) {
+        const weir_process *process = schema->module->processes[i];
+        const size_t aggregate = schema->first_process + i;
+        add_type(schema, WEIRI_TYPE_COMMAND, &weir__step_process__descriptor, aggregate)->process = process;
+        weiri_type *stepped = add_type(schema, WEIRI_TYPE_EVENT, &schema->stepped, aggregate);
+        stepped->process = process;
+        stepped->evolve = weiri_process_evolve;
+    }
+}
+
+static void
+list_aggregates(weiri_schema *schema)
+{
+    const weir_module *module = schema->module;
+    size_t n = 0;
+
+    while (module->processes[schema->n_processes] != NULL)
+        schema->n_processes++;
+    while (module->aggregates[n] != NULL)
+        n++;
+    schema->first_process = n;
+    schema->n_aggregates = n + schema->n_processes;
+    schema->aggregates = weiri_allocate(schema->n_aggregates * sizeof *schema->aggregates);
+    schema->made = weiri_allocate((schema->n_processes + 1) * sizeof *schema->made);
+    memcpy(schema->aggregates, module->aggregates, n * sizeof *schema->aggregates);
+    for (size_t i = 0; i < schema->n_processes; i++) {
+        weir_aggregate *made = &schema->made[i];
+        made->name = module->processes[i]->name;
+        made->key = "instance";
+        made->state = &weir__process_instance__descriptor;
+        schema->aggregates[n + i] = made;
+    }
+    schema->stepped = weir__process_stepped__descriptor;
+    schema->stepped.name = WEIRI_EVENT_STEPPED;
+}
+
 static void
 add_types(weiri_schema *schema)
 {
     const weir_module *module = schema->module;
 
-    for (size_t a = 0; module->aggregates[a] != NULL; a++) {
-        schema->n_aggregates++;
+    for (size_t a = 0; module->aggregates[a] != NULL; a++)
         for (const weir_command_row *row = module->aggregates[a]->commands; row->message != NULL; row++)
             add_type(schema, WEIRI_TYPE_COMMAND, row->message, a)->decide = row->decide;
-    }
-    for (size_t a = 0; a < schema->n_aggregates; a++)
+    for (size_t a = 0; module->aggregates[a] != NULL; a++)
         for (const weir_event_row *row = module->aggregates[a]->events; row->message != NULL; row++)
             add_type(schema, WEIRI_TYPE_EVENT, row->message, a)->evolve = row->evolve;
     add_upcasts(schema);
+    add_processes(schema);
     schema->first_state = schema->n_types;
     for (size_t a = 0; a < schema->n_aggregates; a++)
-        add_type(schema, WEIRI_TYPE_STATE, module->aggregates[a]->state, a);
+        add_type(schema, WEIRI_TYPE_STATE, schema->aggregates[a]->state, a)->process = weiri_schema_process(schema, a);
 }
 
 /* The slot of a name, or the free one where it belongs. */
@@ -159,7 +205,7 @@ fingerprint_of(const weiri_schema *schema, const weiri_descriptors *all)
 
     for (size_t i = 0; i < schema->n_types; i++) {
         const weiri_type *type = &schema->types[i];
-        const weir_aggregate *aggregate = schema->module->aggregates[type->aggregate];
+        const weir_aggregate *aggregate = schema->aggregates[type->aggregate];
         const uint8_t kind = (uint8_t)type->kind;
         hash = weiri_hash64(hash, &kind, sizeof kind);
         hash = hash_text(hash, aggregate->name);
@@ -182,6 +228,7 @@ weiri_schema_new(const weir_module *module, weiri_schema **ret_schema, weiri_pro
         weiri_schema *schema = weiri_allocate(sizeof *schema);
         schema->module = module;
         schema->types = weiri_allocate(count_types(module) * sizeof *schema->types);
+        list_aggregates(schema);
         add_types(schema);
         index_names(schema);
         schema->fingerprint = fingerprint_of(schema, &all);
@@ -198,6 +245,8 @@ weiri_schema_free(weiri_schema *schema)
     weiri_assign_forget(); /* the module may be unloaded now */
     weiri_release(schema->names);
     weiri_release(schema->types);
+    weiri_release(schema->aggregates);
+    weiri_release(schema->made);
     weiri_release(schema);
 }
 
@@ -230,7 +279,7 @@ weiri_schema_aggregates(const weiri_schema *schema)
 const weir_aggregate *
 weiri_schema_aggregate(const weiri_schema *schema, size_t index)
 {
-    return index < schema->n_aggregates ? schema->module->aggregates[index] : NULL;
+    return index < schema->n_aggregates ? schema->aggregates[index] : NULL;
 }
 
 const weiri_type *
@@ -243,7 +292,7 @@ int
 weiri_schema_aggregate_find(const weiri_schema *schema, weiri_bytes name)
 {
     for (size_t i = 0; i < schema->n_aggregates; i++)
-        if (weiri_bytes_are(name, schema->module->aggregates[i]->name))
+        if (weiri_bytes_are(name, schema->aggregates[i]->name))
             return (int)i;
     return -1;
 }
@@ -260,4 +309,51 @@ uint64_t
 weiri_schema_fingerprint(const weiri_schema *schema)
 {
     return schema->fingerprint;
+}
+
+/* ---- processes ---------------------------------------------------------------------------------------- */
+
+size_t
+weiri_schema_processes(const weiri_schema *schema)
+{
+    return schema->n_processes;
+}
+
+const weir_process *
+weiri_schema_process(const weiri_schema *schema, size_t aggregate)
+{
+    return aggregate < schema->first_process || aggregate >= schema->n_aggregates
+               ? NULL
+               : schema->module->processes[aggregate - schema->first_process];
+}
+
+uint16_t
+weiri_schema_process_aggregate(const weiri_schema *schema, size_t process)
+{
+    return (uint16_t)(schema->first_process + process);
+}
+
+const weiri_type *
+weiri_schema_step(const weiri_schema *schema, size_t aggregate)
+{
+    return &schema->types[schema->first_step + 2 * (aggregate - schema->first_process)];
+}
+
+const weiri_type *
+weiri_schema_stepped(const weiri_schema *schema, size_t aggregate)
+{
+    return weiri_schema_step(schema, aggregate) + 1;
+}
+
+const weiri_type *
+weiri_schema_find_of(const weiri_schema *schema, weiri_bytes full_name, weiri_bytes aggregate)
+{
+    const weiri_type *type = weiri_schema_find(schema, full_name);
+
+    if (type == NULL || type->process == NULL)
+        return type;
+    int found = weiri_schema_aggregate_find(schema, aggregate);
+    if (found < 0 || weiri_schema_process(schema, (size_t)found) == NULL)
+        return NULL;
+    return type->kind == WEIRI_TYPE_COMMAND ? weiri_schema_step(schema, (size_t)found) : weiri_schema_stepped(schema, (size_t)found);
 }

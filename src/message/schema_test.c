@@ -41,27 +41,34 @@ evolve_added(void *state, const void *event)
     ((Testing__V1__Counter *)state)->total++;
 }
 
-static void
-once_to_tick(const void *old, void *fresh)
+static weir_status
+once_to_tick(const void *old, void *fresh, weir_error *err)
 {
     Testing__V1__Tick *tick = fresh;
 
+    (void)err;
     weir_assign(tick, old);
     Testing__V1__Point *point = weir_list_add(&tick->n_points, &tick->points, &testing__v1__point__descriptor);
     weir_string_set(&point->label, "made by the first");
+    return WEIR_OK;
 }
 
-static void
-tick_to_ticked(const void *old, void *fresh)
+static weir_status
+tick_to_ticked(const void *old, void *fresh, weir_error *err)
 {
+    const int64_t id = ((const Testing__V1__Tick *)old)->tally_id;
+
     weir_assign(fresh, old);
     ((Testing__V1__Ticked *)fresh)->times = 1;
+    return id == 13 ? weir_upcast_fail(err, "tally %d was %s", 13, "never one") : id == 14 ? WEIR_INVALID : WEIR_OK;
 }
 
-static void
-reset_to_added(const void *old, void *fresh)
+static weir_status
+reset_to_added(const void *old, void *fresh, weir_error *err)
 {
+    (void)err;
     ((Testing__V1__Added *)fresh)->amount = -1;
+    return WEIR_OK;
 }
 
 /* Messages that testing.proto lacks: CountTick is Tick under another name; an old Added has its short name. */
@@ -362,7 +369,8 @@ count_free(void *user, void *memory)
 static void
 test_an_old_event_is_taken_through_the_whole_chain(void **state)
 {
-    const uint8_t packed[] = { 0x08, 42, 0xfa, 1, 1, 'u' }; /* tally_id 42, and a field that nobody knows */
+    /* tally_id 42, fields 31 and 30 that nobody knows, and between them field 3, which TickedOnce doesn't know and Ticked does */
+    const uint8_t packed[] = { 0x08, 42, 0xfa, 1, 1, 'u', 0x1a, 0, 0xf0, 1, 7 };
     ProtobufCAllocator allocator = { count_allocate, count_free, NULL };
     const weiri_type *type;
     ProtobufCMessage *message;
@@ -370,7 +378,7 @@ test_an_old_event_is_taken_through_the_whole_chain(void **state)
 
     balance = 0;
     assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), (weiri_bytes){ packed, sizeof packed }, &allocator,
-                         &type, &message, &upcast),
+                         &type, &message, &upcast, NULL),
         WEIR_OK);
     assert_int_equal(balance, 0);
     assert_true(upcast);
@@ -379,7 +387,33 @@ test_an_old_event_is_taken_through_the_whole_chain(void **state)
     assert_ptr_equal(message->descriptor, &testing__v1__ticked__descriptor);
     assert_true(ticked->tally_id == 42 && ticked->times == 1 && ticked->n_points == 1);
     assert_string_equal(ticked->points[0]->label, "made by the first");
+    assert_int_equal(message->n_unknown_fields, 2);
+    assert_true(message->unknown_fields[0].tag == 31 && message->unknown_fields[1].tag == 30);
+    assert_memory_equal(message->unknown_fields[0].data, "\1u", message->unknown_fields[0].len);
     protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static void
+test_an_upcast_that_fails_gives_its_words_and_nothing_else(void **state)
+{
+    static const char *const words[] = { "the upcast of testing.v1.Tick to testing.v1.Ticked failed: tally 13 was never one",
+        "the upcast of testing.v1.Tick to testing.v1.Ticked failed: it gave no reason" };
+    ProtobufCAllocator allocator = { count_allocate, count_free, NULL };
+
+    for (uint8_t i = 0; i < 2; i++) {
+        const uint8_t packed[] = { 0x08, (uint8_t)(13 + i) };
+        const weiri_type *type = NULL;
+        ProtobufCMessage *message = NULL;
+        weir_error err;
+        bool upcast = false;
+        balance = 0;
+        assert_int_equal(weiri_type_unpack_event(type_of(*state, "testing.v1.TickedOnce"), (weiri_bytes){ packed, sizeof packed },
+                             &allocator, &type, &message, &upcast, &err),
+            WEIR_INVALID);
+        assert_string_equal(err.text, words[i]);
+        assert_true(type == NULL && message == NULL && !upcast);
+        assert_int_equal(balance, 0);
+    }
 }
 
 static void
@@ -393,7 +427,7 @@ test_an_event_of_today_is_unpacked_by_the_given_allocator(void **state)
 
     balance = 0;
     assert_int_equal(
-        weiri_type_unpack_event(ticked, (weiri_bytes){ packed, sizeof packed }, &allocator, &type, &message, &upcast), WEIR_OK);
+        weiri_type_unpack_event(ticked, (weiri_bytes){ packed, sizeof packed }, &allocator, &type, &message, &upcast, NULL), WEIR_OK);
     assert_false(upcast);
     assert_ptr_equal(type, ticked);
     assert_true(((Testing__V1__Ticked *)message)->times == 3);
@@ -412,8 +446,8 @@ test_bytes_that_are_no_such_message_are_corrupt(void **state)
         const weiri_type *type = NULL;
         ProtobufCMessage *message = NULL;
         bool upcast = false;
-        assert_int_equal(
-            weiri_type_unpack_event(type_of(*state, names[i]), (weiri_bytes){ packed, sizeof packed }, NULL, &type, &message, &upcast),
+        assert_int_equal(weiri_type_unpack_event(
+                             type_of(*state, names[i]), (weiri_bytes){ packed, sizeof packed }, NULL, &type, &message, &upcast, NULL),
             WEIR_CORRUPT);
         assert_true(type == NULL && message == NULL && !upcast);
     }
@@ -434,6 +468,7 @@ main(void)
         cmocka_unit_test(test_the_fingerprint_covers_nested_fields_and_survives_recursion),
         cmocka_unit_test(test_the_fingerprint_covers_enums_keys_and_upcasts),
         cmocka_unit_test(test_an_old_event_is_taken_through_the_whole_chain),
+        cmocka_unit_test(test_an_upcast_that_fails_gives_its_words_and_nothing_else),
         cmocka_unit_test(test_an_event_of_today_is_unpacked_by_the_given_allocator),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -4,9 +4,11 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "message/assign.h"
 #include "message/unpack.h"
 #include "message/schema.h"
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 static bool
@@ -129,11 +131,43 @@ weiri_type_set_key(const weiri_type *type, void *message, const char *key, weir_
     return WEIR_OK;
 }
 
+/* ---- old events --------------------------------------------------------------------------------------- */
+
+weir_status
+weir_upcast_fail(weir_error *err, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    weiri_error_setv(err, WEIR_INVALID, format, arguments);
+    va_end(arguments);
+    return WEIR_INVALID;
+}
+
+/* One row: `old` to *ret_fresh. */
+static weir_status
+upcast(const weiri_type *type, const ProtobufCMessage *old, ProtobufCMessage **ret_fresh, weir_error *err)
+{
+    const ProtobufCMessageDescriptor *to = type->next->descriptor;
+    ProtobufCMessage *fresh = weiri_allocate(to->sizeof_message);
+    weir_error cause = { 0 };
+
+    protobuf_c_message_init(to, fresh);
+    if (type->upcast->upcast(old, fresh, &cause) != WEIR_OK) {
+        protobuf_c_message_free_unpacked(fresh, NULL);
+        return weiri_error_set(err, WEIR_INVALID, "the upcast of %s to %s failed: %s", type->descriptor->name, to->name,
+            cause.text[0] != '\0' ? cause.text : "it gave no reason");
+    }
+    weiri_assign_unknown(fresh, old);
+    *ret_fresh = fresh;
+    return WEIR_OK;
+}
+
 weir_status
 weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAllocator *allocator, const weiri_type **ret_type,
-    ProtobufCMessage **ret_message, bool *ret_upcast)
+    ProtobufCMessage **ret_message, bool *ret_upcast, weir_error *err)
 {
-    ProtobufCMessage *message = NULL;
+    ProtobufCMessage *message = NULL, *fresh = NULL;
     weir_status status = WEIR_OK;
 
     if (allocator == NULL)
@@ -141,14 +175,15 @@ weiri_type_unpack_event(const weiri_type *type, weiri_bytes payload, ProtobufCAl
     else if ((message = protobuf_c_message_unpack(type->descriptor, allocator, payload.size, payload.data)) == NULL)
         status = WEIR_CORRUPT;
     if (status != WEIR_OK)
-        return status;
-    for (const weiri_type *old = type; old->upcast != NULL; old = old->next) {
-        ProtobufCMessage *fresh = weiri_allocate(old->next->descriptor->sizeof_message);
-        protobuf_c_message_init(old->next->descriptor, fresh);
-        old->upcast->upcast(message, fresh);
+        return weiri_error_set(
+            err, status, status == WEIR_NO_MEMORY ? "no memory for a %s" : "these bytes are no %s", type->descriptor->name);
+    for (const weiri_type *old = type; status == WEIR_OK && old->upcast != NULL; old = old->next) {
+        status = upcast(old, message, &fresh, err);
         protobuf_c_message_free_unpacked(message, old == type ? allocator : NULL);
         message = fresh;
     }
+    if (status != WEIR_OK)
+        return status;
     *ret_type = type->newest;
     *ret_message = message;
     *ret_upcast = type->upcast != NULL;

@@ -4,17 +4,17 @@
 #include "base/bytes.h"
 
 unsigned
-weiri_table_check(const char *table, const bool filled[WEIR_ROWS + 1], weiri_problems *problems)
+weiri_table_check(const char *table, const bool *filled, unsigned rows, weiri_problems *problems)
 {
     unsigned n = 0, last = 0;
 
-    while (n < WEIR_ROWS && filled[n])
+    while (n < rows && filled[n])
         n++;
-    for (unsigned i = n; i < WEIR_ROWS; i++)
+    for (unsigned i = n; i < rows; i++)
         if (filled[i])
             last = i + 1;
-    if (filled[WEIR_ROWS])
-        weiri_problems_add(problems, "", 0, "%s: the table is full: %d rows are the most", table, WEIR_ROWS);
+    if (filled[rows])
+        weiri_problems_add(problems, "", 0, "%s: the table is full: %u rows are the most", table, rows);
     if (last > 0)
         weiri_problems_add(
             problems, "", 0, "%s: row %u is empty and row %u is not: a table ends at its first empty row", table, n + 1, last);
@@ -109,7 +109,7 @@ weiri_upcasts_check(const weir_module *module, weiri_problems *problems)
 
     for (unsigned i = 0; i <= WEIR_ROWS; i++)
         filled[i] = module->upcasts[i].from != NULL || module->upcasts[i].to != NULL || module->upcasts[i].upcast != NULL;
-    const int n = (int)weiri_table_check("upcasts", filled, problems);
+    const int n = (int)weiri_table_check("upcasts", filled, WEIR_ROWS, problems);
     for (int i = 0; i < n; i++) {
         if (is_whole(&module->upcasts[i])) {
             check_row(module, i, problems);

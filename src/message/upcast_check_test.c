@@ -119,7 +119,50 @@ message_without_names(void)
     tally.commands[1] = (weir_command_row){ &made[0], decide_more };
 }
 
+static void
+full_retired(void)
+{
+    module.retired[WEIR_ROWS] = "testing.v1.Gone";
+}
+
+static void
+short_retired_name(void)
+{
+    module.retired[0] = "Gone";
+}
+
+static void
+retired_command(void)
+{
+    module.retired[0] = "testing.v1.Gone";
+    module.retired[1] = "testing.v1.Add";
+}
+
+static void
+retired_old_event(void)
+{
+    module.retired[0] = "testing.v1.TickedOnce";
+}
+
+static void
+retired_field_of_a_nested_message(void)
+{
+    module.retired[0] = "testing.v1.Point.label";
+}
+
+static void
+retired_value(void)
+{
+    module.retired[0] = "testing.v1.Colour.BLUE";
+}
+
 static const mistake mistakes[] = {
+    { full_retired, "retired: the table is full: 64 rows are the most" },
+    { short_retired_name, "retired 'Gone': a full name is wanted, as in shop.v1.StockSold or shop.v1.StockSold.note" },
+    { retired_command, "testing.v1.Add is retired, and still a command of this module" },
+    { retired_old_event, "testing.v1.TickedOnce is retired, and still an event of this module" },
+    { retired_field_of_a_nested_message, "testing.v1.Point.label is retired, and still a field of testing.v1.Point" },
+    { retired_value, "testing.v1.Colour.BLUE is retired, and still a value of testing.v1.Colour" },
     { upcast_without_message, "upcasts: row 1 needs two messages: an old event and a new one" },
     { upcast_without_function, "the upcast of testing.v1.TickedOnce to testing.v1.Ticked has no function" },
     { upcast_from_command, "the upcast of testing.v1.Add to testing.v1.Ticked: testing.v1.Add is a command, not an event" },

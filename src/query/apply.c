@@ -67,14 +67,14 @@ weiri_view_apply(weiri_view *view, const weiri_record *record, uint32_t partitio
     if (!weiri_view_has(view, record, &type)) {
         if (type != NULL || record->kind != WEIRI_RECORD_EVENT || is_engines(record->type))
             return WEIR_OK;
-        return weiri_error_set(err, WEIR_INVALID, "no message '%.*s' in this module: an event of the log can't be passed over",
+        return weiri_error_set(err, WEIR_NOT_FOUND, "no message '%.*s' in this module: an event of the log can't be passed over",
             (int)record->type.size, (const char *)record->type.data);
     }
     weiri_arena_reset(&view->arena);
     ProtobufCAllocator allocator = weiri_arena_allocator(&view->arena);
-    weir_status status = weiri_type_unpack_event(type, record->payload, &allocator, &newest, &message, &upcast);
+    weir_status status = weiri_type_unpack_event(type, record->payload, &allocator, &newest, &message, &upcast, err);
     if (status != WEIR_OK)
-        return weiri_error_set(err, WEIR_INVALID, "these bytes are no %s", type->descriptor->name);
+        return WEIR_INVALID;
     weiri_bound_event event = { record, newest, message, partition, offset, 0, &view->arena };
     status = run_all(view, &event, err);
     if (upcast)

@@ -103,6 +103,8 @@ open_store(weiri_view *view, bool *ret_fresh, weir_error *err)
     weir_status status = weiri_sqlite_open(&config, &view->store, ret_fresh, err);
     if (status == WEIR_OK && views->partitions > 0)
         status = view->store->ops->positions(view->store, view->positions, err);
+    if (status == WEIR_OK && views->partitions > 0)
+        status = weiri_letters_load(view, err);
     for (uint32_t p = 0; status == WEIR_OK && p < views->partitions; p++)
         status = check_position(view, p, err);
     if (status != WEIR_OK && view->store != NULL) {
@@ -119,6 +121,7 @@ weiri_view_open(weiri_view *view, weir_error *err)
     char words[sizeof view->note];
     bool fresh = true;
 
+    view->letters.anew = false;
     weir_status status = open_store(view, &fresh, err);
     if ((status == WEIR_CONFLICT || status == WEIR_CORRUPT) && view->path != NULL) {
         (void)snprintf(words, sizeof words, "diverged: %.200s; built anew", err->text);
@@ -136,9 +139,11 @@ weiri_view_open(weiri_view *view, weir_error *err)
         note(view, "another version's database stays until this one has caught up");
     for (uint32_t p = 0; p < partitions; p++)
         view->goal[p] = fresh ? weiri_log_end(view->views->config.log, WEIRI_TOPIC_EVENTS, p) : 0;
+    view->halted = false;
     weiri_lock_take(&view->state);
     view->error[0] = '\0';
     weiri_lock_give(&view->state);
+    memcpy(view->working, view->positions, partitions * sizeof *view->working);
     weiri_view_publish(view, 0, WEIRI_VIEW_FOLLOWING);
     weiri_view_remove_others(view);
     return WEIR_OK;
@@ -191,6 +196,7 @@ fini_view(weiri_view *view)
 {
     if (view->store != NULL)
         view->store->ops->close(view->store);
+    weiri_letters_fini(&view->letters);
     weiri_chunk_fini(&view->chunk);
     weiri_arena_fini(&view->arena);
     weiri_signal_fini(&view->left);
@@ -305,4 +311,13 @@ weiri_views_rebuild(weiri_views *views, const char *name, weir_error *err)
     if (views->config.log != NULL)
         weiri_signal_raise(weiri_log_moved(views->config.log));
     return status;
+}
+
+void
+weiri_view_discarded(weiri_view *view)
+{
+    weir_error err;
+
+    if (weiri_views_rebuild(view->views, view->file->name, &err) == WEIR_OK)
+        note(view, "an event that it had taken in was discarded; built anew");
 }

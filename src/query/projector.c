@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The projector of a view: reads durable events of the partitions in turn, applies them in batches, one transaction a
- * batch with the position in it, and tells whoever waits after the commit. An event that fails is tried once more by
- * itself, behind a mark; if it fails again the view stops just before it, and the others go on.
+ * batch with the position in it, and tells whoever waits after the commit. Once an event fails the batch begins anew with a
+ * mark before each event, so that those that fail again are parked alone; or the view stops just before it, where its file says so.
  * Thread: the view's own; it holds `work` while it is in a batch. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@ typedef struct batch {
     uint64_t seen;
     int64_t until_us;
     bool failed; /* at an event: what is before it is committed */
+    bool full;   /* no more keys can be parked */
     char where[64];
 } batch;
 
@@ -34,7 +35,7 @@ now_us(const weiri_view *view)
 static bool
 is_over(const batch *b)
 {
-    return b->seen >= BATCH_EVENTS || (b->seen > 0 && b->seen % EVENTS_BETWEEN_LOOKS == 0 && now_us(b->view) >= b->until_us);
+    return b->full || b->seen >= BATCH_EVENTS || (b->seen > 0 && b->seen % EVENTS_BETWEEN_LOOKS == 0 && now_us(b->view) >= b->until_us);
 }
 
 static void
@@ -48,24 +49,49 @@ pass(weiri_position *position, const weiri_record *record, uint64_t offset)
         position->reached = record->source + 1;
 }
 
+/* With careful: the event leaves nothing but a letter. */
+static weir_status
+park(batch *b, const weiri_record *record, uint32_t partition, uint64_t offset, const weir_error *why, weir_error *err)
+{
+    weir_status status = weiri_letters_park(b->view, record, partition, offset, why, err);
+
+    b->full = b->view->letters.n >= WEIRI_KEYS_PARKED_MOST;
+    return status;
+}
+
+/* It failed: *err says how. */
+static weir_status
+fail(batch *b, const weiri_record *record, uint32_t partition, uint64_t offset, weir_error *err)
+{
+    weiri_view *view = b->view;
+    weir_error failure = *err;
+
+    (void)snprintf(b->where, sizeof b->where, "events/%" PRIu32 "/%" PRIu64, partition, offset);
+    /* Without the mark nothing of this batch can be kept. */
+    bool back = b->careful && view->store->ops->back(view->store, err) == WEIR_OK;
+    if (back && failure.status == WEIR_INVALID && !view->file->stops)
+        return park(b, record, partition, offset, &failure, err);
+    b->failed = !b->careful || back;
+    *err = failure;
+    return err->status;
+}
+
 static weir_status
 apply_one(batch *b, const weiri_record *record, uint32_t partition, uint64_t offset, weir_error *err)
 {
     weiri_view *view = b->view;
-    const weiri_store_ops *ops = view->store->ops;
-    weir_error failure;
+    const weiri_type *type;
 
-    weir_status status = b->careful ? ops->mark(view->store, err) : WEIR_OK;
+    if (weiri_view_has(view, record, &type)) {
+        if (weiri_letters_skips(&view->letters, partition, record))
+            return WEIR_OK;
+        if (weiri_letters_key(&view->letters, record->key) != NULL)
+            return park(b, record, partition, offset, NULL, err);
+    }
+    weir_status status = b->careful ? view->store->ops->mark(view->store, err) : WEIR_OK;
     if (status == WEIR_OK)
         status = weiri_view_apply(view, record, partition, offset, err);
-    if (status == WEIR_INVALID) {
-        (void)snprintf(b->where, sizeof b->where, "events/%" PRIu32 "/%" PRIu64, partition, offset);
-        failure = *err;
-        /* Without the mark nothing of this batch can be kept. */
-        b->failed = !b->careful || ops->back(view->store, err) == WEIR_OK;
-        *err = failure;
-    }
-    return status;
+    return status == WEIR_INVALID || status == WEIR_NOT_FOUND ? fail(b, record, partition, offset, err) : status;
 }
 
 static weir_status
@@ -154,7 +180,9 @@ run_batch(batch *b, weir_error *err)
 
     b->until_us = now_us(view) + BATCH_MS * 1000;
     forget(view);
-    weir_status status = view->store->ops->begin(view->store, err);
+    weir_status status = view->letters.changed ? weiri_letters_load(view, err) : WEIR_OK;
+    if (status == WEIR_OK)
+        status = view->store->ops->begin(view->store, err);
     if (status == WEIR_OK)
         status = apply_all(b, err);
     if (status == WEIR_OK || (b->failed && b->careful)) {
@@ -171,6 +199,7 @@ run_batch(batch *b, weir_error *err)
         forget(view);
         return status;
     }
+    view->letters.changed = false; /* memory and database agree */
     memcpy(view->positions, view->working, view->views->partitions * sizeof *view->working);
     return WEIR_OK;
 }
@@ -208,6 +237,9 @@ weiri_view_publish(weiri_view *view, uint64_t applied, weiri_view_state kind)
         there = there && view->positions[p].next_offset >= view->goal[p];
     view->kind = kind == WEIRI_VIEW_FOLLOWING && !there ? WEIRI_VIEW_REBUILDING : kind;
     view->applied += applied;
+    view->parked = view->letters.parked;
+    view->parked_keys = view->letters.n;
+    view->discarded = view->letters.discarded;
     count_rate(view, applied);
     weiri_lock_give(&view->state);
     weiri_signal_raise(&view->moved);
@@ -235,15 +267,82 @@ stop_view(weiri_view *view, const weir_error *err, const char *where)
 
 /* ---- the thread ---------------------------------------------------------------------------------------- */
 
+/* The database, or the log, can't be used now: nothing has moved. */
+static void
+pause_view(weiri_view *view, const weir_error *err)
+{
+    char words[sizeof err->text + sizeof err->file + 32];
+
+    weiri_error_format(err, words, sizeof words);
+    tell_error(view, words);
+    view->pause_ms = view->pause_ms == 0 ? PAUSE_LEAST_MS : view->pause_ms * 2 > PAUSE_MOST_MS ? PAUSE_MOST_MS : view->pause_ms * 2;
+}
+
+/* What a batch has brought is in the database. */
+static bool
+end_batch(weiri_view *view, const batch *b, const weir_error *err)
+{
+    uint64_t applied = view->in_transaction;
+
+    view->in_transaction = 0;
+    if (view->pause_ms > 0)
+        tell_error(view, "");
+    view->pause_ms = 0;
+    if (b->seen > 0) {
+        weiri_view_publish(view, applied, WEIRI_VIEW_FOLLOWING);
+        weiri_view_remove_others(view);
+    }
+    if (b->failed)
+        stop_view(view, err, b->where);
+    return !b->failed && b->seen > 0;
+}
+
+/* Letters that were discarded, or are due. False: it may not go on to what is new. */
+static bool
+see_to_letters(weiri_view *view)
+{
+    weir_error err = { 0 };
+    bool moved = false;
+    uint64_t discarded = view->letters.discarded;
+
+    weir_status status = weiri_letters_follow(view, &err);
+    if (status == WEIR_OK && view->letters.changed)
+        status = weiri_letters_load(view, &err);
+    if (status == WEIR_OK)
+        status = weiri_letters_retry(view, &moved, &err);
+    if (status == WEIR_OK && view->letters.changed)
+        status = weiri_letters_load(view, &err);
+    if (status == WEIR_CORRUPT)
+        stop_view(view, &err, "");
+    else if (status != WEIR_OK)
+        pause_view(view, &err);
+    bool full = view->letters.n >= WEIRI_KEYS_PARKED_MOST;
+    if (full && !view->halted) {
+        (void)weiri_error_set(&err, WEIR_INVALID,
+            "%d keys are parked: something is wrong with more than single events; see 'weir dead list %s'", WEIRI_KEYS_PARKED_MOST,
+            view->file->name);
+        stop_view(view, &err, "");
+    } else if (view->halted && !full) {
+        tell_error(view, "");
+        weiri_view_publish(view, view->in_transaction, WEIRI_VIEW_FOLLOWING);
+    } else if (moved || discarded != view->letters.discarded)
+        weiri_view_publish(view, view->in_transaction, view->kind);
+    if (moved)
+        view->in_transaction = 0;
+    view->halted = full;
+    return status == WEIR_OK && !full;
+}
+
 /* Under work. What comes of one batch. */
 static bool
 work_once(weiri_view *view)
 {
     weir_error err = { 0 };
-    char words[sizeof err.text + sizeof err.file + 32];
     batch b = { .view = view, .careful = view->careful };
 
-    if (view->kind == WEIRI_VIEW_STOPPED) /* only this thread and a rebuild, under work, change it */
+    if (view->kind == WEIRI_VIEW_STOPPED && !view->halted) /* only this thread and a rebuild, under work, change it */
+        return false;
+    if (!see_to_letters(view))
         return false;
     weir_status status = run_batch(&b, &err);
     view->careful = false;
@@ -251,27 +350,12 @@ work_once(weiri_view *view)
         view->careful = true;
         return true;
     }
-    if (status == WEIR_OK) {
-        uint64_t applied = view->in_transaction;
-        view->in_transaction = 0;
-        if (view->pause_ms > 0)
-            tell_error(view, "");
-        view->pause_ms = 0;
-        if (b.seen > 0) {
-            weiri_view_publish(view, applied, WEIRI_VIEW_FOLLOWING);
-            weiri_view_remove_others(view);
-        }
-        if (b.failed)
-            stop_view(view, &err, b.where);
-        return !b.failed && b.seen > 0;
-    }
-    if (status == WEIR_CORRUPT || status == WEIR_INVALID) {
+    if (status == WEIR_OK)
+        return end_batch(view, &b, &err);
+    if (status == WEIR_CORRUPT || status == WEIR_INVALID || status == WEIR_NOT_FOUND)
         stop_view(view, &err, b.where);
-        return false;
-    }
-    weiri_error_format(&err, words, sizeof words);
-    tell_error(view, words);
-    view->pause_ms = view->pause_ms == 0 ? PAUSE_LEAST_MS : view->pause_ms * 2 > PAUSE_MOST_MS ? PAUSE_MOST_MS : view->pause_ms * 2;
+    else
+        pause_view(view, &err);
     return false;
 }
 
@@ -294,6 +378,22 @@ pause_for(const weiri_view *view, weiri_signal *arrived, int64_t pause_ms)
         (void)weiri_signal_wait(arrived, weiri_signal_count(arrived), (until_us - now_us(view)) / 1000 + 1);
 }
 
+/* How long it may sleep: -1 for ever. */
+static int64_t
+until_due_ms(weiri_view *view)
+{
+    int64_t next_us = INT64_MAX;
+
+    weiri_lock_take(&view->work);
+    if (view->kind != WEIRI_VIEW_STOPPED || view->halted)
+        next_us = weiri_letters_next_us(&view->letters);
+    weiri_lock_give(&view->work);
+    if (next_us == INT64_MAX)
+        return -1;
+    int64_t left_us = next_us - now_us(view);
+    return left_us <= 0 ? 1 : left_us / 1000 + 1;
+}
+
 void
 weiri_view_project(void *user)
 {
@@ -308,9 +408,11 @@ weiri_view_project(void *user)
             continue;
         }
         bool more = weiri_view_turn(view);
+        if (view->letters.anew)
+            weiri_view_discarded(view);
         if (view->pause_ms > 0)
             pause_for(view, arrived, view->pause_ms);
         else if (!more && !atomic_load(&views->stopping))
-            (void)weiri_signal_wait(arrived, seen, -1);
+            (void)weiri_signal_wait(arrived, seen, until_due_ms(view));
     }
 }

@@ -264,7 +264,7 @@ test_another_version_is_removed_once_the_new_one_has_caught_up(void **state)
     end(&w);
 }
 
-static const char touchy[] = "-- schema:\nCREATE TABLE t (n INTEGER CHECK (n <> 13));\n-- on: testing.v1.Added\n"
+static const char touchy[] = "-- on-error: stop\n-- schema:\nCREATE TABLE t (n INTEGER CHECK (n <> 13));\n-- on: testing.v1.Added\n"
                              "INSERT INTO t VALUES (:amount + 1000);\nINSERT INTO t VALUES\n(:amount);\n";
 
 static void
@@ -281,7 +281,7 @@ test_an_event_that_fails_stops_that_view_just_before_it(void **state)
         (void)stage(&w, 2, i, 1, false);
     assert_int_equal(testing_writer_write(&w.writers[2]), WEIR_OK);
     assert_int_equal(weiri_views_settle(w.views, SETTLE_MS, &err), WEIR_IO);
-    assert_string_equal(err.text, "view touchy has stopped: views/touchy.sql:5: sqlite: CHECK constraint failed: n <> 13; at events/2/13");
+    assert_string_equal(err.text, "view touchy has stopped: views/touchy.sql:6: sqlite: CHECK constraint failed: n <> 13; at events/2/13");
     for (int i = 0; i < 2; i++) {
         weiri_views_status(w.views, 0, &status);
         assert_string_equal(status.state, "stopped");
@@ -297,7 +297,7 @@ test_an_event_that_fails_stops_that_view_just_before_it(void **state)
     weiri_freshness freshness = { true, sources, 60000 };
     weiri_result *result = NULL;
     assert_int_equal(weiri_views_rows(w.views, "touchy", "t", NULL, 0, &freshness, &result, &err), WEIR_BEHIND);
-    assert_non_null(strstr(err.text, "view touchy has stopped: views/touchy.sql:5: "));
+    assert_non_null(strstr(err.text, "view touchy has stopped: views/touchy.sql:6: "));
     assert_true(result->rows == 0 && result->sources[2] == 13);
     weiri_result_free(result);
     sources[2] = 20; /* the other one goes on */

@@ -33,6 +33,9 @@ typedef struct weiri_result {
     weiri_value *values; /* rows x columns, row by row; their bytes lie in `bytes` */
     weiri_buffer bytes;
     uint64_t *sources; /* partitions: one more than the source position applied (0: nothing yet) */
+    /* Events below that position that are not in the rows: how many; and, a partition, one more than the source position of the first
+     * (0: none), which lies in the memory of `sources`. */
+    uint64_t parked, *parked_from;
     uint32_t partitions;
 } weiri_result;
 void weiri_result_free(weiri_result *result); /* NULL is fine */
@@ -94,15 +97,56 @@ typedef struct weiri_view_status {
     char version[17];  /* hexadecimal hash of what the view is made of */
     const char *state; /* "following", "rebuilding", "stopped" */
     uint64_t lag_events;
-    int64_t lag_ms;              /* age of the oldest event not yet shown; 0: none */
-    double events_per_second;    /* over the last seconds */
-    uint64_t applied, untouched; /* events; UPDATEs and DELETEs that touched no row */
+    int64_t lag_ms;               /* age of the oldest event not yet shown; 0: none */
+    double events_per_second;     /* over the last seconds */
+    uint64_t applied, untouched;  /* events; UPDATEs and DELETEs that touched no row */
+    uint64_t parked, parked_keys; /* events that the rows lack, for now: they failed, or came behind one of their key that did */
+    uint64_t discarded;           /* for ever */
     uint32_t partitions;
     uint64_t next_offset[64], source[64]; /* of the first 64 partitions; source + 1 */
     char error[512];                      /* "" or file:line: words, and the position */
     char note[256];                       /* "" or what a person may want to know: "diverged: ...; built anew" */
 } weiri_view_status;
 void weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status);
+
+/* ---- events that a view could not take ---------------------------------------------------------------- */
+
+typedef enum weiri_letter_state { WEIRI_LETTER_PARKED, WEIRI_LETTER_DISCARDED } weiri_letter_state;
+
+/* An event that is not in the rows though the position has passed it: it failed, or came behind one of its key that did, or is never to
+ * come in. (partition, source, index) names it in every engine of the log. */
+typedef struct weiri_letter {
+    uint32_t partition, index;
+    uint64_t source, offset; /* offset: in the events, as this view read it */
+    weiri_letter_state state;
+    uint32_t attempts;         /* that failed; 0: it waits behind another */
+    int64_t time_ms, since_ms; /* of the event; of its parking, or of its discarding */
+    weiri_bytes type, aggregate, key, error;
+    weiri_bytes reason, who; /* DISCARDED: as the record in the log has it */
+} weiri_letter;              /* its bytes: borrowed */
+
+typedef struct weiri_letters_asked {
+    const weiri_bytes *key; /* NULL: all keys */
+    bool parked;            /* those alone, not the discarded ones */
+    uint64_t most;
+} weiri_letters_asked;
+typedef bool weiri_letter_fn(void *user, const weiri_letter *letter); /* false: enough */
+
+/* What a view has parked and what was discarded. Errors: NOT_FOUND (the view), BUSY, IO. Thread: any. */
+WEIR_MUST_USE weir_status weiri_views_letters(
+    weiri_views *views, const char *view, const weiri_letters_asked *asked, weiri_letter_fn *each, void *user, weir_error *err);
+
+typedef struct weiri_letter_name {
+    uint32_t partition, index;
+    uint64_t source;
+} weiri_letter_name;
+typedef struct weiri_letters_tried {
+    uint64_t applied, parked, keys; /* now in the rows; still parked */
+} weiri_letters_tried;
+/* Tries again what is parked with the key of this event, from its head; NULL: all that is parked. What fails again stays, and is OK.
+ * Errors: NOT_FOUND, CONFLICT (it is discarded), BUSY, IO. Thread: any. */
+WEIR_MUST_USE weir_status weiri_views_letters_retry(
+    weiri_views *views, const char *view, const weiri_letter_name *which, weiri_letters_tried *ret_tried, weir_error *err);
 
 /* What a view offers: its tables (with columns) and queries (with parameters), for listings: appends the JSON members
  * "tables":[...],"queries":[...]. */

@@ -7,7 +7,9 @@ void
 weiri_result_partitions(weiri_result_maker *maker, uint32_t partitions)
 {
     weiri_release(maker->sources);
-    maker->sources = weiri_allocate(partitions * sizeof *maker->sources);
+    maker->sources = weiri_allocate(2 * (size_t)partitions * sizeof *maker->sources);
+    maker->parked_from = maker->sources + partitions;
+    maker->parked = 0;
     maker->partitions = partitions;
 }
 
@@ -39,6 +41,8 @@ weiri_result_make(weiri_result_maker *maker)
     result->values = (weiri_value *)(void *)maker->values.data;
     result->bytes = maker->bytes;
     result->sources = maker->sources;
+    result->parked_from = maker->parked_from;
+    result->parked = maker->parked;
     result->partitions = maker->partitions;
     (void)weiri_buffer_text(&result->bytes);
     for (size_t i = 0; i < result->rows * result->columns; i++) {

@@ -10,11 +10,11 @@ typedef struct weiri_result_maker {
     size_t columns, rows; /* rows: counted by who adds them */
     weiri_buffer values;  /* weiri_value each; text and blobs as offsets into bytes until it is made */
     weiri_buffer bytes;
-    uint64_t *sources;
+    uint64_t *sources, *parked_from, parked; /* as in a result */
     uint32_t partitions;
 } weiri_result_maker; /* zero-initialise */
 
-void weiri_result_partitions(weiri_result_maker *maker, uint32_t partitions); /* sources: zeroed */
+void weiri_result_partitions(weiri_result_maker *maker, uint32_t partitions); /* sources and parked_from: zeroed */
 void weiri_result_name(weiri_result_maker *maker, const char *name);
 void weiri_result_add(weiri_result_maker *maker, weiri_value value); /* copies its bytes */
 /* Gives the result all that the maker has, and empties the maker. */

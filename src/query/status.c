@@ -66,6 +66,9 @@ weiri_views_status(weiri_views *views, size_t i, weiri_view_status *ret_status)
     weiri_lock_take(&view->state);
     ret_status->state = state_names[view->kind];
     ret_status->applied = view->applied;
+    ret_status->parked = view->parked;
+    ret_status->parked_keys = view->parked_keys;
+    ret_status->discarded = view->discarded;
     ret_status->events_per_second = rate_of(view);
     (void)snprintf(ret_status->error, sizeof ret_status->error, "%s", view->error);
     (void)snprintf(ret_status->note, sizeof ret_status->note, "%s", view->note);

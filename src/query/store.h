@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The contract of a view's store: the author's tables, and beside them the position that they stand at, always changed
  * in one transaction. sqlite/ is one; another database is another table of functions over the same view file.
- * Threads: one writer at a time (whoever holds the view); `read` and `dump`: any thread, also while the writer writes. */
+ * Threads: one writer at a time (whoever holds the view); `read`, `dump` and `letters`: any thread, also while the writer writes. */
 #ifndef WEIRI_STORE_H
 #define WEIRI_STORE_H
 
@@ -15,6 +15,7 @@ typedef struct weiri_position {
     uint32_t index;
     uint32_t checksum; /* of the log up to the last record seen: tells another log's position from this one's */
     uint64_t reached;  /* source + 1 of the last command all of whose events are in; 0: none */
+    uint64_t outcomes; /* of the first outcome in which no discarded letter was looked for */
 } weiri_position;
 
 typedef struct weiri_store_config {
@@ -43,6 +44,9 @@ typedef struct weiri_store_ops {
     weir_status (*back)(weiri_store *store, weir_error *err); /* to the mark */
     weir_status (*run)(weiri_store *store, size_t statement, const weiri_value *values, size_t n, uint64_t *ret_rows, weir_error *err);
     weir_status (*save)(weiri_store *store, uint32_t partition, const weiri_position *position, weir_error *err);
+    /* Letters: `put` replaces what it has of that event. */
+    weir_status (*put)(weiri_store *store, const weiri_letter *letter, weir_error *err);
+    weir_status (*drop)(weiri_store *store, uint32_t partition, uint64_t source, uint32_t index, weir_error *err);
     weir_status (*commit)(weiri_store *store, weir_error *err);
     void (*rollback)(weiri_store *store); /* fine when there is no transaction */
 
@@ -50,6 +54,9 @@ typedef struct weiri_store_ops {
      * Errors: TIMEOUT, INVALID (too many rows, or the database's words), BUSY, IO, CORRUPT. */
     weir_status (*read)(weiri_store *store, const weiri_read *read, weiri_result **ret_result, weir_error *err);
     weir_status (*dump)(weiri_store *store, weiri_buffer *to, weir_error *err);
+    /* By key, those of one key in the order of the log. `writer`: as its transaction has them, on its thread. */
+    weir_status (*letters)(
+        weiri_store *store, bool writer, const weiri_letters_asked *asked, weiri_letter_fn *each, void *user, weir_error *err);
     void (*close)(weiri_store *store); /* nobody else is in it */
 } weiri_store_ops;
 

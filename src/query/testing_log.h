@@ -102,21 +102,23 @@ end(world *w)
 
 /* Stages one command of partition p with `events` events; the last is marked so unless `half`. Returns its source. */
 static inline uint64_t
-stage(world *w, uint32_t p, int64_t amount, unsigned events, bool half)
+stage_key(world *w, uint32_t p, const char *key, int64_t amount, unsigned events, bool half)
 {
     testing_writer *writer = &w->writers[p];
-    uint8_t packed[128];
+    char id[128];
+    uint8_t packed[256];
     Testing__V1__Added e = TESTING__V1__ADDED__INIT;
     weiri_record record = { .kind = WEIRI_RECORD_COMMAND,
         .time_ms = 1700000000000,
         .type = weiri_bytes_of("testing.v1.Add"),
         .aggregate = weiri_bytes_of("counter"),
-        .key = weiri_bytes_of(writer->aggregates[0].key),
+        .key = weiri_bytes_of(key),
         .id = weiri_bytes_of("i") };
 
     record.source = writer->ends[WEIRI_TOPIC_COMMANDS];
     (void)testing_writer_add(writer, WEIRI_TOPIC_COMMANDS, &record);
-    e.counter_id = writer->aggregates[0].key;
+    (void)snprintf(id, sizeof id, "%s", key);
+    e.counter_id = id;
     e.amount = amount;
     record.kind = WEIRI_RECORD_EVENT;
     record.type = weiri_bytes_of("testing.v1.Added");
@@ -128,6 +130,12 @@ stage(world *w, uint32_t p, int64_t amount, unsigned events, bool half)
     }
     writer->next_command = record.source + 1;
     return record.source;
+}
+
+static inline uint64_t
+stage(world *w, uint32_t p, int64_t amount, unsigned events, bool half)
+{
+    return stage_key(w, p, w->writers[p].aggregates[0].key, amount, events, half);
 }
 
 static inline void

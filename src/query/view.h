@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include "base/thread.h"
 #include "base/arena.h"
+#include "query/letters.h"
 #include "query/query.h"
 #include "query/store.h"
 
@@ -28,11 +29,13 @@ typedef struct weiri_view {
     weiri_arena arena;         /* guarded by work */
     weiri_value *values;       /* guarded by work: room for one statement */
     weiri_chunk chunk;         /* guarded by work */
+    weiri_letters letters;     /* guarded by work */
     uint64_t *untouched;       /* guarded by work: of the transaction that runs, by statement */
     uint64_t in_transaction;   /* guarded by work: events of the view's */
     _Atomic uint32_t yield;    /* rebuilds that wait for work */
     bool alone;                /* guarded by work: no file of another version is left */
     bool careful;              /* guarded by work: the next batch goes by single events */
+    bool halted;               /* guarded by work: stopped, since too many keys are parked */
     int64_t pause_ms;          /* after an error of the database; written under work by the projector alone */
 
     weiri_lock state;
@@ -41,6 +44,7 @@ typedef struct weiri_view {
     uint64_t *goal; /* rebuilding until here */
     uint64_t applied;
     uint64_t rate_second[WEIRI_RATE_SECONDS], rate_events[WEIRI_RATE_SECONDS];
+    uint64_t parked, parked_keys, discarded;
     char error[512], note[256];
     weiri_signal moved; /* raised when anything of the state has changed */
 
@@ -66,7 +70,7 @@ struct weiri_views {
 /* By name. Errors: NOT_FOUND with the nearest. */
 WEIR_MUST_USE weir_status weiri_views_find(weiri_views *views, const char *name, weiri_view **ret_view, weir_error *err);
 
-/* apply.c: with the store in a transaction. Errors: INVALID with file and line (the event), others (the store). */
+/* apply.c: with the store in a transaction. Errors: INVALID with file and line (the event), NOT_FOUND (its type), others (the store). */
 WEIR_MUST_USE weir_status weiri_view_apply(
     weiri_view *view, const weiri_record *record, uint32_t partition, uint64_t offset, weir_error *err);
 bool weiri_view_has(const weiri_view *view, const weiri_record *record, const weiri_type **ret_type);
@@ -82,6 +86,9 @@ WEIR_MUST_USE weir_status weiri_view_open(weiri_view *view, weir_error *err);
 
 /* life.c: under work. Once the view has caught up, deletes what other versions of it have left. */
 void weiri_view_remove_others(weiri_view *view);
+
+/* life.c: an event was discarded that is in the rows. */
+void weiri_view_discarded(weiri_view *view);
 
 /* A question goes in, and out again. Errors: BUSY (the view is being replaced). */
 WEIR_MUST_USE weir_status weiri_view_enter(weiri_view *view, weir_error *err);

@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 /* Part of every version: raise it when bindings or values change their meaning, and all views are built anew. */
-#define MEANING "weir views 1"
+#define MEANING "weir views 2"
 
 typedef struct checker {
     weiri_view_file *file;
@@ -24,7 +24,7 @@ unknown_event(checker *c, int line, const char *name)
 
     for (size_t i = 0; i < weiri_schema_types(c->schema); i++) {
         const weiri_type *type = weiri_schema_type(c->schema, i);
-        if (type->kind == WEIRI_TYPE_EVENT && type->newest == type)
+        if (type->kind == WEIRI_TYPE_EVENT && type->newest == type && type->process == NULL)
             weiri_nearest_offer(&nearest, name, type->descriptor->name);
     }
     weiri_problems_add(
@@ -36,6 +36,8 @@ check_event(checker *c, const weiri_on *on, weiri_on_type *event)
 {
     const weiri_type *type = weiri_schema_find(c->schema, weiri_bytes_of(event->name));
 
+    if (type != NULL && type->process != NULL)
+        type = NULL; /* weir's own */
     for (const weiri_on_type *other = on->types; other < event; other++)
         if (type != NULL && other->type == type) {
             weiri_problems_add(c->problems, c->file->file, on->line, "%s stands here twice", event->name);

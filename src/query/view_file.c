@@ -102,8 +102,9 @@ on_error(parser *p, const weiri_directive *d)
 {
     weiri_bytes text = { d->text, d->size };
 
-    if (!weiri_bytes_are(text, "stop"))
-        weiri_problems_add(p->problems, p->file->file, p->line, "'-- on-error:' takes 'stop': parking an event is not in this release");
+    p->file->stops = weiri_bytes_are(text, "stop");
+    if (!p->file->stops && !weiri_bytes_are(text, "park"))
+        weiri_problems_add(p->problems, p->file->file, p->line, "'-- on-error:' takes 'park' or 'stop'");
 }
 
 static void
@@ -203,6 +204,7 @@ weiri_view_file_parse(const char *name, const char *file, const char *text, weir
     p.file = weiri_allocate(sizeof *p.file);
     p.file->name = weiri_text_copy(name);
     p.file->file = weiri_text_copy(file);
+    p.file->text = weiri_text_copy(text);
     while (*p.at != '\0') {
         const char *comment = weiri_sql_comment_end(p.at);
         if (comment != NULL) {
@@ -296,5 +298,6 @@ weiri_view_file_free(weiri_view_file *file)
     weiri_release(file->tables);
     weiri_release(file->name);
     weiri_release(file->file);
+    weiri_release(file->text);
     weiri_release(file);
 }

@@ -87,6 +87,8 @@ typedef struct weiri_plan {
 typedef struct weiri_view_file {
     char *name; /* of the view: [a-z][a-z0-9_]* */
     char *file; /* as messages name it: "views/stock.sql" */
+    char *text; /* all of it */
+    bool stops; /* on-error: stop */
     weiri_sql *schema;
     size_t schema_n;
     weiri_on *ons;

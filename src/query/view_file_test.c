@@ -106,7 +106,7 @@ static const struct {
                                              "views/v.sql:2: a statement needs '-- schema:', '-- on: EVENT' or '-- query: NAME' above it\n"
                                              "views/v.sql:4: sqlite: no such table: t" },
     { TABLE "-- for: postgres\n" ON, "views/v.sql:3: the directive 'for' is not in this release" },
-    { TABLE "-- on-error: park\n" ON, "views/v.sql:3: '-- on-error:' takes 'stop': parking an event is not in this release" },
+    { TABLE "-- on-error: go on\n" ON, "views/v.sql:3: '-- on-error:' takes 'park' or 'stop'" },
     { TABLE "-- each: x\n" ON, "views/v.sql:3: '-- each:' belongs under an '-- on:'" },
     { TABLE "-- on: testing.v1.Added\nDELETE FROM t WHERE a = ?;\n",
         "views/v.sql:4: '?' is a parameter of one database only: write ':name'" },

@@ -115,11 +115,9 @@ weiri_story_world_happen(weiri_story_world *world, const weiri_type *type, const
     if (status != WEIR_OK)
         return status;
     (void)protobuf_c_message_pack(event, weiri_buffer_extend(&packed, protobuf_c_message_get_packed_size(event)));
-    status = weiri_type_unpack_event(type, weiri_buffer_bytes(&packed), NULL, &newest, &message, &upcast);
-    if (status != WEIR_OK) {
-        weiri_error_set(err, status, "%s can't be read back", type->descriptor->name);
+    status = weiri_type_unpack_event(type, weiri_buffer_bytes(&packed), NULL, &newest, &message, &upcast, err);
+    if (status != WEIR_OK)
         goto out;
-    }
     weiri_story_state *state = state_of(world, newest->aggregate, key);
     state->version++;
     if (newest->evolve != NULL)

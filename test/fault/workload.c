@@ -8,19 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/thread.h"
 #include "domain.h"
 
 typedef struct workload {
     int heard;
-    unsigned unknown, refused;
+    _Atomic unsigned unknown, refused;
     bool on;
-    char words[256];
+    weiri_lock lock;
+    char words[256]; /* of the last one that was not answered with an outcome; guarded by lock: there is a thread for answers, and main */
 } workload;
 
 typedef struct waiting {
     workload *w;
     unsigned i;
 } waiting;
+
+static void
+put_words(workload *w, weir_status status, const char *text)
+{
+    weiri_lock_take(&w->lock);
+    (void)snprintf(w->words, sizeof w->words, "%s: %.200s", weir_status_name(status), text);
+    weiri_lock_give(&w->lock);
+}
 
 static void
 hear(void *user, const weir_outcome *outcome)
@@ -31,7 +41,7 @@ hear(void *user, const weir_outcome *outcome)
 
     if (outcome->status != WEIR_OK && outcome->status != WEIR_REJECTED) {
         w->unknown++;
-        (void)snprintf(w->words, sizeof w->words, "%s: %.200s", weir_status_name(outcome->status), outcome->text);
+        put_words(w, outcome->status, outcome->text);
     } else if (write(w->heard, &heard, sizeof heard) != (ssize_t)sizeof heard) {
         abort();
     }
@@ -58,7 +68,7 @@ run(weir_engine *engine, workload *w, waiting *all, unsigned from, unsigned to)
             const weir_submission submission = { .id = command.id, .timeout_ms = 5000 };
             weir_status status = weir_submit(engine, &command.message.base, &submission, hear, &all[i], &err);
             if (status != WEIR_OK) {
-                (void)snprintf(w->words, sizeof w->words, "%s: %.200s", weir_status_name(status), err.text);
+                put_words(w, status, err.text);
                 w->refused++;
                 if (!w->on)
                     return false;
@@ -84,6 +94,7 @@ main(int argc, char **argv)
     if (argc < 6)
         return 2;
     unsigned from = (unsigned)strtoul(argv[4], NULL, 10), to = (unsigned)strtoul(argv[5], NULL, 10);
+    weiri_lock_init(&w.lock);
     w.on = argc > 6 && strcmp(argv[6], "on") == 0;
     waiting *all = calloc(to, sizeof *all);
     w.heard = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -95,11 +106,14 @@ main(int argc, char **argv)
         return 3;
     }
     bool all_answered = run(engine, &w, all, from, to);
+    weiri_lock_take(&w.lock);
     printf("%s\n", all_answered ? "all answered" : w.words);
+    weiri_lock_give(&w.lock);
     (void)fflush(stdout);
     if (w.on)
         _exit(all_answered ? 0 : 3);
     weir_close(engine);
+    weiri_lock_fini(&w.lock);
     free(all);
     return all_answered ? 0 : 3;
 }

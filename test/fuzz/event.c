@@ -49,7 +49,7 @@ unpack_with_arena(const weiri_type *type, weiri_bytes payload, weir_status expec
     ProtobufCMessage *message = NULL;
     bool upcast = false;
 
-    weir_status status = weiri_type_unpack_event(type, payload, &allocator, &newest, &message, &upcast);
+    weir_status status = weiri_type_unpack_event(type, payload, &allocator, &newest, &message, &upcast, NULL);
     weiri_assert(status == expected);
     if (status == WEIR_OK)
         protobuf_c_message_free_unpacked(message, upcast ? NULL : &allocator);
@@ -75,7 +75,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const weiri_type *type = weiri_schema_type(schema, data[0]);
     if (type->kind != WEIRI_TYPE_EVENT)
         return 0;
-    weir_status status = weiri_type_unpack_event(type, payload, NULL, &newest, &message, &upcast);
+    weir_status status = weiri_type_unpack_event(type, payload, NULL, &newest, &message, &upcast, NULL);
     unpack_with_arena(type, payload, status);
     if (status != WEIR_OK) {
         weiri_assert(status == WEIR_CORRUPT && message == NULL && newest == NULL && !upcast);

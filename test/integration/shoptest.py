@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 from weirtest import SHOP_DATA, TOP, Case, weir
 
@@ -32,23 +31,6 @@ class ShopCase(Case):
                 counts[code] = counts.get(code, 0) + n
         return counts
 
-    def wait_for_views(self, client):
-        """Until no view is behind: one by one, from their status."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            _, _, listing = client.get("/views")
-            if all(view["lagEvents"] == 0 and view["state"] == "following" for view in listing["views"]):
-                return
-            time.sleep(0.02)
-        self.fail(f"the views did not catch up: {listing}")
-
-    def wait_until_ready(self, client):
-        """A node on Kafka serves its partitions when its copy holds all that was in them before."""
-        until = time.monotonic() + 120
-        while client.get("/health/ready")[0] != 200:
-            self.assertLess(time.monotonic(), until, "it does not get ready")
-            time.sleep(0.05)
-
     def rows(self, client, view, table):
         status, _, rows = client.get(f"/views/{view}/{table}", limit=100000)
         self.assertEqual(status, 200, rows)
@@ -58,7 +40,3 @@ class ShopCase(Case):
         self.wait_for_views(client)
         for what, (view, table) in TABLES.items():
             self.assertEqual(self.rows(client, view, table), sorted(oracle(what)), what)
-
-    def dumps(self):
-        return {path.name.split("-")[0]: weir("view", "dump", path.name.split("-")[0], "--dir", self.dir, check=0).stdout
-                for path in sorted((self.dir / "views").glob("*.db"))}

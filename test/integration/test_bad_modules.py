@@ -58,7 +58,7 @@ class Modules(Case):
         self.refused(MODULES / "module_no_symbol.so", "no symbol weir_module_object", "const weir_module weir_module_object = {")
 
     def test_a_module_of_another_abi(self):
-        self.refused(MODULES / "module_other_abi.so", "built for ABI 77 of weir, this is ABI 1: build it again")
+        self.refused(MODULES / "module_other_abi.so", "built for ABI 77 of weir, this is ABI 2: build it again")
 
     def test_every_mistake_in_the_tables_is_told_at_once(self):
         said = self.refused(MODULES / "module_broken.so")

@@ -127,6 +127,27 @@ class Case(unittest.TestCase):
         self.addCleanup(client.close)
         return client
 
+    def wait_for_views(self, client):
+        """Until no view is behind: one by one, from their status."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            _, _, listing = client.get("/views")
+            if all(view["lagEvents"] == 0 and view["state"] == "following" for view in listing["views"]):
+                return
+            time.sleep(0.02)
+        self.fail(f"the views did not catch up: {listing}")
+
+    def wait_until_ready(self, client):
+        """A node on Kafka serves its partitions when its copy holds all that was in them before."""
+        until = time.monotonic() + 120
+        while client.get("/health/ready")[0] != 200:
+            self.assertLess(time.monotonic(), until, "it does not get ready")
+            time.sleep(0.05)
+
+    def dumps(self):
+        return {path.name.split("-")[0]: weir("view", "dump", path.name.split("-")[0], "--dir", self.dir, check=0).stdout
+                for path in sorted((self.dir / "views").glob("*.db"))}
+
     def assert_words(self, said, *words):
         for word in words:
             self.assertIn(str(word), said)

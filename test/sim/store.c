@@ -82,6 +82,18 @@ save(weiri_store *store, uint32_t partition, const weiri_position *position, wei
     return shut(err) ? WEIR_IO : real->save(store, partition, position, err);
 }
 
+static weir_status
+put(weiri_store *store, const weiri_letter *letter, weir_error *err)
+{
+    return shut(err) ? WEIR_IO : real->put(store, letter, err);
+}
+
+static weir_status
+drop(weiri_store *store, uint32_t partition, uint64_t source, uint32_t index, weir_error *err)
+{
+    return shut(err) ? WEIR_IO : real->drop(store, partition, source, index, err);
+}
+
 /* SIM_TWO_STEPS. */
 static weir_status
 save_by_itself(weiri_store *store, weir_error *err)
@@ -123,6 +135,12 @@ dump(weiri_store *store, weiri_buffer *to, weir_error *err)
     return real->dump(store, to, err);
 }
 
+static weir_status
+letters(weiri_store *store, bool writer, const weiri_letters_asked *asked, weiri_letter_fn *each, void *user, weir_error *err)
+{
+    return real->letters(store, writer, asked, each, user, err);
+}
+
 static void
 close_store(weiri_store *store)
 {
@@ -135,7 +153,8 @@ close_store(weiri_store *store)
     real->close(store);
 }
 
-static const weiri_store_ops gated = { positions, begin, mark, back, run, save, commit, rollback, read_rows, dump, close_store };
+static const weiri_store_ops gated = { positions, begin, mark, back, run, save, put, drop, commit, rollback, read_rows, dump, letters,
+    close_store };
 
 weir_status
 __wrap_weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err)
@@ -165,7 +184,7 @@ __wrap_weiri_sqlite_remove(const char *path, weir_error *err)
 void
 sim_store_empty(sim *s)
 {
-    static const char sql[] = "BEGIN; DELETE FROM total; DELETE FROM weir_position; COMMIT;";
+    static const char sql[] = "BEGIN; DELETE FROM total; DELETE FROM weir_position; DELETE FROM weir_letter; COMMIT;";
     uint32_t i = s->partitions - 1;
 
     weiri_assert(sqlite3_exec(((weiri_sqlite *)kept[i].store)->db, sql, NULL, NULL, NULL) == SQLITE_OK);

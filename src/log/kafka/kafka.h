@@ -8,6 +8,7 @@
 #include "base/world.h"
 #include "log/log.h"
 #include "log/shared.h"
+#include "log/versions.h"
 #include "message/schema.h"
 
 typedef struct weiri_kafka_config {
@@ -30,6 +31,10 @@ typedef struct weiri_kafka_config {
  * Errors: IO (no broker reached within 10 s; not allowed), INVALID (topics, identity, options), NOT_FOUND (no topics: says
  * `weir topics apply`), and those of weiri_embedded_open. */
 WEIR_MUST_USE weir_status weiri_kafka_open(const weiri_kafka_config *config, weiri_log **ret_log, weir_error *err);
+
+/* As weiri_log_versions, in APP.schemas; the log needn't be open, only its topics be there. Errors: those, and IO. */
+WEIR_MUST_USE weir_status weiri_kafka_versions(
+    const weiri_kafka_config *config, weiri_versions_fn *decide, void *user, bool *ret_added, weir_error *err);
 
 /* ---- from an embedded log (transfer.c) --------------------------------------------------------------------- */
 

@@ -90,6 +90,31 @@ check_ends(const weiri_transfer *t, weiri_log *to, weir_error *err)
 }
 
 static weir_status
+next_version(void *user, const weiri_versions *versions, weiri_buffer *add, weir_error *err)
+{
+    const weiri_versions *from = user;
+
+    (void)err;
+    if (versions->n < from->n)
+        weiri_buffer_add_bytes(add, from->list[versions->n]);
+    return WEIR_OK;
+}
+
+/* The versions of the module that wrote the log, those that aren't there yet. */
+static weir_status
+copy_versions(weiri_transfer *t, weir_error *err)
+{
+    weiri_versions from = { 0 };
+    bool more = true;
+
+    weir_status status = weiri_log_versions(t->from, t->config->world, weiri_versions_keep, &from, NULL, err);
+    while (status == WEIR_OK && more)
+        status = weiri_kafka_versions(t->config, next_version, &from, &more, err);
+    weiri_versions_fini(&from);
+    return status;
+}
+
+static weir_status
 copy_all(weiri_transfer *t, weir_error *err)
 {
     weiri_log *to = NULL;
@@ -102,6 +127,8 @@ copy_all(weiri_transfer *t, weir_error *err)
     if (status == WEIR_OK)
         status = check_ends(t, to, err);
     weiri_log_close(to);
+    if (status == WEIR_OK)
+        status = copy_versions(t, err);
     return status == WEIR_OK ? weiri_kafka_copy_note(t->config, t->identity, WEIRI_KAFKA_COPY_DONE, err) : status;
 }
 

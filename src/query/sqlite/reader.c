@@ -64,7 +64,7 @@ new_reader(weiri_sqlite *s, weiri_sqlite_reader **ret_reader, weir_error *err)
     if (status == WEIR_OK)
         status = weiri_sqlite_prepare(r->db, "COMMIT", &r->end, err);
     if (status == WEIR_OK)
-        status = weiri_sqlite_prepare(r->db, "SELECT partition, reached FROM weir_position", &r->reached, err);
+        status = weiri_sqlite_prepare(r->db, "SELECT partition, reached, parked, parked_from FROM weir_position", &r->reached, err);
     if (status != WEIR_OK) {
         free_reader(r);
         return status;
@@ -203,8 +203,11 @@ read_reached(weiri_sqlite *s, weiri_sqlite_reader *r, weiri_result_maker *maker,
     weiri_result_partitions(maker, s->partitions);
     while ((rc = sqlite3_step(r->reached)) == SQLITE_ROW) {
         int64_t partition = sqlite3_column_int64(r->reached, 0);
-        if (partition >= 0 && partition < s->partitions)
-            maker->sources[partition] = (uint64_t)sqlite3_column_int64(r->reached, 1);
+        if (partition < 0 || partition >= s->partitions)
+            continue;
+        maker->sources[partition] = (uint64_t)sqlite3_column_int64(r->reached, 1);
+        maker->parked += (uint64_t)sqlite3_column_int64(r->reached, 2);
+        maker->parked_from[partition] = (uint64_t)sqlite3_column_int64(r->reached, 3);
     }
     if (rc != SQLITE_DONE)
         status = weiri_sqlite_error(r->db, err);

@@ -10,11 +10,16 @@
 #include "base/memory.h"
 #include "query/sqlite/store_sqlite.h"
 
-/* docs/formats/view.md is the page of these two. */
+/* docs/formats/view.md is the page of these, and of letters.c's. */
 static const char tables[] =
-    "CREATE TABLE weir_view (name TEXT NOT NULL, version TEXT NOT NULL, log_id INTEGER NOT NULL, partitions INTEGER NOT NULL);"
+    "CREATE TABLE weir_view (name TEXT NOT NULL, version TEXT NOT NULL, log_id INTEGER NOT NULL, partitions INTEGER NOT NULL,"
+    " file TEXT NOT NULL);"
     "CREATE TABLE weir_position (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, source INTEGER NOT NULL,"
-    " source_index INTEGER NOT NULL, checksum INTEGER NOT NULL, reached INTEGER NOT NULL);";
+    " source_index INTEGER NOT NULL, checksum INTEGER NOT NULL, reached INTEGER NOT NULL, outcomes INTEGER NOT NULL,"
+    " parked INTEGER NOT NULL, parked_from INTEGER NOT NULL);";
+static const char save_position[] = "INSERT OR REPLACE INTO weir_position VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                                    " (SELECT count(*) FROM weir_letter WHERE partition = ?1 AND state = 0),"
+                                    " (SELECT coalesce(min(source) + 1, 0) FROM weir_letter WHERE partition = ?1 AND state = 0))";
 
 /* The WAL is copied back every 32 MiB, and cut when it had to grow beyond twice that. */
 static const char settings[] =
@@ -33,7 +38,7 @@ close_store(weiri_store *store)
     weiri_sqlite *s = of(store);
 
     weiri_sqlite_close_readers(s);
-    sqlite3_stmt *own[] = { s->begin, s->commit, s->rollback, s->mark, s->back, s->release, s->save };
+    sqlite3_stmt *own[] = { s->begin, s->commit, s->rollback, s->mark, s->back, s->release, s->save, s->put, s->drop };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         (void)sqlite3_finalize(own[i]);
     for (size_t i = 0; s->statements != NULL && i < s->file->statements_n; i++)
@@ -113,7 +118,7 @@ save(weiri_store *store, uint32_t partition, const weiri_position *position, wei
 
     /* Unsigned numbers keep their bits. */
     int64_t values[] = { partition, (int64_t)position->next_offset, (int64_t)position->source, position->index, position->checksum,
-        (int64_t)position->reached };
+        (int64_t)position->reached, (int64_t)position->outcomes };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (sqlite3_bind_int64(s->save, (int)i + 1, values[i]) != SQLITE_OK)
             return weiri_sqlite_error(s->db, err);
@@ -128,7 +133,7 @@ positions(weiri_store *store, weiri_position *ret_positions, weir_error *err)
     int rc = SQLITE_DONE;
 
     weir_status status = weiri_sqlite_prepare(
-        s->db, "SELECT partition, next_offset, source, source_index, checksum, reached FROM weir_position", &statement, err);
+        s->db, "SELECT partition, next_offset, source, source_index, checksum, reached, outcomes FROM weir_position", &statement, err);
     if (status != WEIR_OK)
         return status;
     memset(ret_positions, 0, s->partitions * sizeof *ret_positions);
@@ -140,7 +145,8 @@ positions(weiri_store *store, weiri_position *ret_positions, weir_error *err)
             .source = (uint64_t)sqlite3_column_int64(statement, 2),
             .index = (uint32_t)sqlite3_column_int64(statement, 3),
             .checksum = (uint32_t)sqlite3_column_int64(statement, 4),
-            .reached = (uint64_t)sqlite3_column_int64(statement, 5) };
+            .reached = (uint64_t)sqlite3_column_int64(statement, 5),
+            .outcomes = (uint64_t)sqlite3_column_int64(statement, 6) };
     }
     if (rc != SQLITE_DONE)
         status = weiri_sqlite_error(s->db, err);
@@ -179,12 +185,15 @@ create(weiri_sqlite *s, uint64_t log_id, weir_error *err)
     if (status == WEIR_OK)
         status = weiri_sqlite_execute(s->db, tables, err);
     if (status == WEIR_OK)
-        status = weiri_sqlite_prepare(s->db, "INSERT INTO weir_view VALUES (?1, ?2, ?3, ?4)", &statement, err);
+        status = weiri_sqlite_execute(s->db, weiri_sqlite_letters_table, err);
+    if (status == WEIR_OK)
+        status = weiri_sqlite_prepare(s->db, "INSERT INTO weir_view VALUES (?1, ?2, ?3, ?4, ?5)", &statement, err);
     weiri_value values[] = { { .kind = WEIRI_VALUE_TEXT, .bytes = weiri_bytes_of(s->file->name) },
         { .kind = WEIRI_VALUE_TEXT, .bytes = weiri_bytes_of(s->file->version) },
-        { .kind = WEIRI_VALUE_INTEGER, .integer = (int64_t)log_id }, { .kind = WEIRI_VALUE_INTEGER, .integer = s->partitions } };
+        { .kind = WEIRI_VALUE_INTEGER, .integer = (int64_t)log_id }, { .kind = WEIRI_VALUE_INTEGER, .integer = s->partitions },
+        { .kind = WEIRI_VALUE_TEXT, .bytes = weiri_bytes_of(s->file->text) } };
     if (status == WEIR_OK)
-        status = weiri_sqlite_bind(statement, values, 4, err);
+        status = weiri_sqlite_bind(statement, values, 5, err);
     if (status == WEIR_OK)
         status = weiri_sqlite_step(statement, err);
     (void)sqlite3_finalize(statement);
@@ -235,7 +244,7 @@ prepare_all(weiri_sqlite *s, weir_error *err)
         sqlite3_stmt **statement;
     } own[] = { { "BEGIN IMMEDIATE", &s->begin }, { "COMMIT", &s->commit }, { "ROLLBACK", &s->rollback },
         { "SAVEPOINT weir_event", &s->mark }, { "ROLLBACK TO weir_event", &s->back }, { "RELEASE weir_event", &s->release },
-        { "INSERT OR REPLACE INTO weir_position VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &s->save } };
+        { save_position, &s->save }, { weiri_sqlite_letters_put, &s->put }, { weiri_sqlite_letters_drop, &s->drop } };
     weir_status status = WEIR_OK;
 
     for (size_t i = 0; status == WEIR_OK && i < sizeof own / sizeof *own; i++)
@@ -249,8 +258,8 @@ prepare_all(weiri_sqlite *s, weir_error *err)
     return status;
 }
 
-static const weiri_store_ops sqlite_ops = { positions, begin, mark, back, run, save, commit, rollback, weiri_sqlite_read, weiri_sqlite_dump,
-    close_store };
+static const weiri_store_ops sqlite_ops = { positions, begin, mark, back, run, save, weiri_sqlite_letter_put, weiri_sqlite_letter_drop,
+    commit, rollback, weiri_sqlite_read, weiri_sqlite_dump, weiri_sqlite_letters, close_store };
 
 weir_status
 weiri_sqlite_open(const weiri_store_config *config, weiri_store **ret_store, bool *ret_fresh, weir_error *err)

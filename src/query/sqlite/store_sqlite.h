@@ -40,7 +40,7 @@ typedef struct weiri_sqlite {
 
     /* the writer's */
     sqlite3 *db;
-    sqlite3_stmt *begin, *commit, *rollback, *mark, *back, *release, *save;
+    sqlite3_stmt *begin, *commit, *rollback, *mark, *back, *release, *save, *put, *drop;
     bool marked;
     sqlite3_stmt **statements; /* of the file, by number */
 
@@ -53,6 +53,11 @@ typedef struct weiri_sqlite {
 
 weir_status weiri_sqlite_read(weiri_store *store, const weiri_read *read, weiri_result **ret_result, weir_error *err);
 void weiri_sqlite_close_readers(weiri_sqlite *s);
+extern const char weiri_sqlite_letters_table[], weiri_sqlite_letters_put[], weiri_sqlite_letters_drop[];
+weir_status weiri_sqlite_letter_put(weiri_store *store, const weiri_letter *letter, weir_error *err);
+weir_status weiri_sqlite_letter_drop(weiri_store *store, uint32_t partition, uint64_t source, uint32_t index, weir_error *err);
+weir_status weiri_sqlite_letters(
+    weiri_store *store, bool writer, const weiri_letters_asked *asked, weiri_letter_fn *each, void *user, weir_error *err);
 weir_status weiri_sqlite_dump(weiri_store *store, weiri_buffer *to, weir_error *err);
 
 #endif
