@@ -35,6 +35,7 @@ function figures(one) {
         trend(lags, `events behind over the last ${lags.length} seconds: now ${one.lagEvents}, at most ${Math.max(0, ...lags)}`),
         h("p", { className: "quiet" }, `${one.applied} events applied, ${Math.round(one.eventsPerSecond)} a second lately`,
             one.untouched > 0 ? `; ${one.untouched} changes touched no row` : ""),
+        one.parked > 0 ? h("p", { className: "bad" }, h("a", { href: "#/dead" }, `${one.parked} events are parked`), `, of ${one.parkedKeys} keys`) : null,
         one.error ? says(one.error) : null];
 }
 

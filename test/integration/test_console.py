@@ -206,6 +206,30 @@ class Console(Case):
             self.assertEqual(self.client(server).get("/aggregates/counter/p")[2]["state"]["total"], "100")
             self.assert_clean(server)
 
+    def test_an_event_that_a_view_could_not_take_is_retried_and_discarded(self):
+        files = self.tmp / "views"
+        files.mkdir()
+        (files / "small.sql").write_text("-- schema:\nCREATE TABLE small (sku TEXT PRIMARY KEY, quantity INTEGER CHECK (quantity < 100));\n"
+                                         "-- on: shop.v1.StockReceived\nINSERT INTO small (sku, quantity) VALUES (:sku, :quantity);\n")
+        with Server(self.dir, SHOP, "--views", files) as server:
+            http = self.client(server)
+            http.send("ReceiveStock", sku="mug", quantity="5")
+            http.send("ReceiveStock", sku="crate", quantity="500")
+            self.open(server.url + "/")
+            self.shows("1 events are parked")
+            self.open(server.url + "/#/dead")
+            self.shows("1 parked, of 1 keys", "stock/crate", "CHECK constraint failed", "weir dead retry small:")
+            self.assertNotIn("500", self.driver.find_element(By.CLASS_NAME, "letter").text, "hidden until it is asked for")
+            self.button("Show what it says").click()
+            self.shows("quantity\n500")
+            self.button("Retry").click()
+            self.shows("0 applied, 1 still parked")
+            self.label("Reason").send_keys("a crate is no mug")
+            self.button("Discard").click()
+            self.button("Yes: discard").click()
+            self.shows("None is parked", "1 discarded", "a crate is no mug (console)")
+            self.assert_clean(server)
+
     def test_it_is_usable_at_a_phones_width_by_keyboard_and_in_the_dark(self):
         with Server(self.dir, SHOP) as server:
             self.client(server).send("ReceiveStock", sku="cup", quantity="5")
