@@ -18,17 +18,17 @@ body_of(void (*ask)(weiri_service *service, weiri_reply *reply), weiri_service *
 
 /* "0.0.0.0:80" is answered at 127.0.0.1, a port of 0 at the one that was free. */
 static void
-make_url(const char *listen, uint16_t port, char *to, size_t size)
+make_url(const char *listen, uint16_t port, bool tls, char *to, size_t size)
 {
-    const char *colon = strrchr(listen, ':');
+    const char *colon = strrchr(listen, ':'), *scheme = tls ? "https" : "http";
     int n = colon == NULL ? (int)strlen(listen) : (int)(colon - listen);
 
     if (n == 0 || strncmp(listen, "0.0.0.0", 7) == 0 || strncmp(listen, "*", 1) == 0)
-        (void)snprintf(to, size, "http://127.0.0.1:%u", port);
+        (void)snprintf(to, size, "%s://127.0.0.1:%u", scheme, port);
     else if (strncmp(listen, "[::]", 4) == 0)
-        (void)snprintf(to, size, "http://[::1]:%u", port);
+        (void)snprintf(to, size, "%s://[::1]:%u", scheme, port);
     else
-        (void)snprintf(to, size, "http://%.*s:%u", n, listen, port);
+        (void)snprintf(to, size, "%s://%.*s:%u", scheme, n, listen, port);
 }
 
 /* A value that is right for its type and small. */
@@ -134,12 +134,12 @@ tell_people(const weiri_cli *cli, weiri_service *service, const char *url, const
 }
 
 void
-weiri_cli_announce(const weiri_cli *cli, weiri_service *service, uint16_t port, const char *listen)
+weiri_cli_announce(const weiri_cli *cli, weiri_service *service, uint16_t port, const char *listen, bool tls)
 {
     json_t *info = body_of(weiri_service_info, service);
     char url[280];
 
-    make_url(listen, port, url, sizeof url);
+    make_url(listen, port, tls, url, sizeof url);
     if (cli->json) {
         json_t *all = json_pack("{s:s,s:i}", "url", url, "pid", (int)getpid());
         json_object_update_missing(all, info);

@@ -3,6 +3,8 @@
  * never asked through a proxy. Thread: one at a time. */
 #include "cli/client.h"
 #include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/memory.h"
 #include "base/text.h"
@@ -12,7 +14,8 @@ enum { CONNECT_MS = 5000, ANSWER_MS = 120000, SILENCE_S = 60, ANSWER_BYTES_MOST 
 
 struct weiri_client {
     CURL *curl;
-    char *url; /* without a slash at its end */
+    char *url;           /* without a slash at its end */
+    char *authorization; /* a header; NULL: none */
     const weiri_cli *cli;
     weiri_answer *answer;       /* of the call under way */
     weiri_client_line_fn *line; /* of a feed */
@@ -112,6 +115,29 @@ set_up(weiri_client *client, weir_error *err)
     return status;
 }
 
+/* The token is read from a file and never told: not in an error either. */
+static weir_status
+read_token(weiri_client *client, const weiri_settings *settings, weir_error *err)
+{
+    const char *path = weiri_settings_text(settings, "token.file"), *ca = weiri_settings_text(settings, "tls.ca");
+    char token[520] = "", header[560];
+
+    if (ca[0] != '\0')
+        curl_easy_setopt(client->curl, CURLOPT_CAINFO, ca);
+    if (path[0] == '\0')
+        return WEIR_OK;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return weiri_error_set(err, WEIR_INVALID, "token.file %s: %s", path, strerror(errno));
+    bool there = fscanf(file, "%512s", token) == 1;
+    (void)fclose(file);
+    if (!there)
+        return weiri_error_set(err, WEIR_INVALID, "token.file %s: there is no token in it", path);
+    (void)snprintf(header, sizeof header, "Authorization: Bearer %s", token);
+    client->authorization = weiri_text_copy(header);
+    return WEIR_OK;
+}
+
 /* jansson must not see that memory has run out: http/server.c says why. */
 static void *
 take_memory(size_t size)
@@ -136,6 +162,8 @@ weiri_client_new(const weiri_cli *cli, weiri_client **ret_client, weir_error *er
         for (size_t n = strlen(client->url); n > 0 && client->url[n - 1] == '/'; n--)
             client->url[n - 1] = '\0';
         status = set_up(client, err);
+        if (status == WEIR_OK)
+            status = read_token(client, &settings, err);
     }
     weiri_settings_fini(&settings);
     if (status != WEIR_OK) {
@@ -153,6 +181,7 @@ weiri_client_free(weiri_client *client)
         return;
     curl_easy_cleanup(client->curl);
     curl_global_cleanup();
+    weiri_release(client->authorization);
     weiri_release(client->url);
     weiri_release(client);
 }
@@ -171,11 +200,13 @@ told_by_curl(const weiri_client *client, CURLcode code, weir_error *err)
 }
 
 static struct curl_slist *
-headers_of(const weiri_client_request *request)
+headers_of(const weiri_client *client, const weiri_client_request *request)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     char type[160];
 
+    if (client->authorization != NULL)
+        list = curl_slist_append(list, client->authorization);
     if (request->type != NULL) {
         (void)snprintf(type, sizeof type, "Content-Type: %s", request->type);
         list = curl_slist_append(list, type);
@@ -188,7 +219,7 @@ headers_of(const weiri_client_request *request)
 weir_status
 weiri_client_call(weiri_client *client, const weiri_client_request *request, weiri_answer *answer, weir_error *err)
 {
-    struct curl_slist *headers = headers_of(request);
+    struct curl_slist *headers = headers_of(client, request);
     weiri_buffer url = { 0 };
     long http = 0;
 

@@ -63,6 +63,10 @@ start_http(running *r, weir_error *err)
         .threads = (uint32_t)weiri_settings_number(&r->settings, "http.threads"),
         .connections = (uint32_t)weiri_settings_number(&r->settings, "http.connections"),
         .idle_s = (uint32_t)weiri_settings_number(&r->settings, "http.idle"),
+        .tokens = weiri_settings_text(&r->settings, "tokens"),
+        .rate = (uint32_t)weiri_settings_number(&r->settings, "http.rate"),
+        .certificate = weiri_settings_text(&r->settings, "tls.certificate"),
+        .key = weiri_settings_text(&r->settings, "tls.key"),
         .app_dir = pages.size > 0 ? weiri_buffer_text(&pages) : NULL,
         .settings = &r->settings,
         .outcome_ms = (int64_t)weiri_settings_number(&r->settings, "outcome.timeout") };
@@ -217,7 +221,8 @@ run(weiri_cli *cli)
     (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     if (start(cli, &r, &problems, &err) == WEIR_OK) {
-        weiri_cli_announce(cli, r.service, weiri_http_port(r.http), weiri_settings_text(&r.settings, "listen"));
+        weiri_cli_announce(cli, r.service, weiri_http_port(r.http), weiri_settings_text(&r.settings, "listen"),
+            weiri_settings_text(&r.settings, "tls.key")[0] != '\0');
         wait_for_end(cli, &r, &ends);
     } else if (problems.n > 0)
         exit_code = weiri_cli_fail_problems(cli, &problems);

@@ -8,6 +8,6 @@
 
 /* Prints where everything is and three lines to try, made from the module's own first command and first view; with --json one
  * object {"url", "pid", ...} of GET /info. */
-void weiri_cli_announce(const weiri_cli *cli, weiri_service *service, uint16_t port, const char *listen);
+void weiri_cli_announce(const weiri_cli *cli, weiri_service *service, uint16_t port, const char *listen, bool tls);
 
 #endif

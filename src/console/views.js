@@ -35,6 +35,7 @@ function figures(one) {
         trend(lags, `events behind over the last ${lags.length} seconds: now ${one.lagEvents}, at most ${Math.max(0, ...lags)}`),
         h("p", { className: "quiet" }, `${one.applied} events applied, ${Math.round(one.eventsPerSecond)} a second lately`,
             one.untouched > 0 ? `; ${one.untouched} changes touched no row` : ""),
+        one.parked > 0 ? h("p", { className: "bad" }, h("a", { href: "#/dead" }, `${one.parked} events are parked`), `, of ${one.parkedKeys} keys`) : null,
         one.error ? says(one.error) : null];
 }
 
@@ -80,7 +81,7 @@ export async function view(main, [name], signal, routes) {
             const { body } = await ask(`/${["views", ...place.slice(1)].map(encodeURIComponent).join("/")}?${query}`, { signal });
             put(rows, body.length === 0 ? h("p", {}, "No rows.") : table(body));
         } catch (error) { put(rows, says(error.message)); }
-        put(line, "The same: ", command("view", "query", `${name}.${place.at(-1)}`, ...(filter.input.value === "" ? [] : filter.input.value.split("&"))));
+        put(line, "The same: ", command("view", place.length === 4 ? "query" : "rows", `${name}.${place.at(-1)}`, ...(filter.input.value === "" ? [] : filter.input.value.split("&"))));
     };
     main.append(h("section", {}, status, told, ...actions(name, routes, (words, good) => put(told, says(words, good)))),
         h("section", {}, h("form", { onsubmit: (event) => { event.preventDefault(); load(); } }, chosen, filter, h("button", {}, "Show")), line, rows));

@@ -36,7 +36,7 @@ static const lane_row lane_rows[] = {
     { "weir_states_waits_total", "counter", "Times that the lane waited for a checkpoint to make room for states.", "",
         LANE(states_waits) },
     { "weir_window_entries", "gauge", "Outcomes remembered for repeats.", "", LANE(window_entries) },
-    { "weir_window_age_ms", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
+    { "weir_window_age_seconds", "gauge", "Age of the oldest outcome remembered.", "", LANE(window_age_ms) },
     { "weir_quarantined_aggregates", "gauge", "Aggregates that take no commands until a person releases them.", "", LANE(kept_out) },
     { "weir_quarantined_commands", "gauge", "Commands held in quarantine, or released and not tried again yet.", "", LANE(held) },
     { "weir_checkpoints_total", "counter", "Checkpoints written.", "", LANE(checkpoints) },
@@ -74,10 +74,19 @@ write_lanes(weiri_service *service, weiri_buffer *to)
         for (uint32_t p = 0; p < partitions; p++) {
             int64_t value;
             memcpy(&value, (const char *)&lanes[p] + row->offset, sizeof value);
-            weiri_buffer_print(to, "%s{partition=\"%" PRIu32 "\"%s} %" PRId64 "\n", row->name, p, row->labels, value);
+            weiri_buffer_print(to, "%s{partition=\"%" PRIu32 "\"%s} ", row->name, p, row->labels);
+            weiri_buffer_print(to, row->offset == LANE(window_age_ms) ? "%.3f\n" : "%.0f\n",
+                row->offset == LANE(window_age_ms) ? (double)value / 1000 : (double)value);
         }
     }
     weiri_release(lanes);
+}
+
+static void
+seconds(weiri_buffer *to, const char *name, const char *kind, const char *help, double value)
+{
+    head(to, name, kind, help);
+    weiri_buffer_print(to, "%s %.6f\n", name, value);
 }
 
 /* Of a shared log. */
@@ -97,7 +106,7 @@ write_shared(weiri_service *service, weiri_buffer *to)
     weiri_log_metrics_get(service->log, &m);
     single(to, "weir_kafka_commits_total", "counter", "Transactions of this process's lanes.", (int64_t)m.shared.commits);
     single(to, "weir_kafka_records_total", "counter", "Records in them.", (int64_t)m.shared.records);
-    single(to, "weir_kafka_commit_us_total", "counter", "Microseconds spent in them.", (int64_t)m.shared.commit_us_total);
+    seconds(to, "weir_kafka_commit_seconds_total", "counter", "Time spent in them.", (double)m.shared.commit_us_total / 1e6);
     single(to, "weir_kafka_fences_total", "counter", "Partitions taken over.", (int64_t)m.shared.fences);
     single(
         to, "weir_kafka_reopenings_total", "counter", "Attempts to take one over that had to be made again.", (int64_t)m.shared.reopenings);
@@ -126,8 +135,9 @@ write_log(weiri_service *service, weiri_buffer *to)
     single(to, "weir_log_commits_total", "counter", "Commits of the log, one disk sync each.", (int64_t)m.commits);
     single(to, "weir_log_records_total", "counter", "Records committed.", (int64_t)m.records);
     single(to, "weir_log_bytes_total", "counter", "Bytes committed.", (int64_t)m.bytes);
-    single(to, "weir_log_sync_us_total", "counter", "Microseconds spent in commits.", (int64_t)m.sync_us_total);
-    single(to, "weir_log_oldest_reader_ms", "gauge", "How long the oldest read transaction has made the file grow.", m.oldest_reader_ms);
+    seconds(to, "weir_log_sync_seconds_total", "counter", "Time spent in commits.", (double)m.sync_us_total / 1e6);
+    seconds(to, "weir_log_oldest_reader_seconds", "gauge", "How long the oldest read transaction has made the file grow.",
+        (double)m.oldest_reader_ms / 1000);
     single(to, "weir_log_oldest_reader_pid", "gauge", "Process of the oldest read transaction; 0: nobody holds one.", m.oldest_reader_pid);
     single(to, "weir_log_failed", "gauge", "1 when the log takes no more.", weiri_log_state(service->log, &err) != WEIR_OK);
     single(to, "weir_disk_free_bytes", "gauge", "Free space where the log lies.", (int64_t)m.disk_free_bytes);
@@ -144,7 +154,7 @@ static void
 write_views(weiri_service *service, weiri_buffer *to)
 {
     static const char *const names[][3] = { { "weir_view_lag_events", "gauge", "Events that the view does not show yet." },
-        { "weir_view_lag_ms", "gauge", "Age of the oldest event that the view does not show yet." },
+        { "weir_view_lag_seconds", "gauge", "Age of the oldest event that the view does not show yet." },
         { "weir_view_events_per_second", "gauge", "Events applied a second, lately." },
         { "weir_view_applied_total", "counter", "Events applied since the engine was opened." },
         { "weir_view_untouched_total", "counter", "UPDATEs and DELETEs that touched no row." },
@@ -163,8 +173,8 @@ write_views(weiri_service *service, weiri_buffer *to)
         head(to, names[m][0], names[m][1], names[m][2]);
         for (size_t i = 0; i < n; i++) {
             const weiri_view_status *v = &all[i];
-            double values[] = { (double)v->lag_events, (double)v->lag_ms, v->events_per_second, (double)v->applied, (double)v->untouched,
-                (double)v->parked, (double)v->parked_keys, (double)v->discarded, v->building.is, v->paused,
+            double values[] = { (double)v->lag_events, (double)v->lag_ms / 1000, v->events_per_second, (double)v->applied,
+                (double)v->untouched, (double)v->parked, (double)v->parked_keys, (double)v->discarded, v->building.is, v->paused,
                 strcmp(v->state, "stopped") == 0 };
             weiri_buffer_print(to, "%s{view=\"%s\"} %.15g\n", names[m][0], v->name, values[m]);
         }
@@ -189,7 +199,7 @@ weiri_service_metrics(weiri_service *service, weiri_reply *reply)
 
     head(to, "weir_info", "gauge", "What is running.");
     weiri_buffer_print(to, "weir_info{module=\"%s\",log=\"%016" PRIx64 "\"} 1\n", service->module->name, service->identity->id);
-    single(to, "weir_start_time_ms", "gauge", "When the engine was opened, Unix time.", service->started_ms);
+    seconds(to, "weir_start_time_seconds", "gauge", "When the engine was opened, Unix time.", (double)service->started_ms / 1000);
     single(to, "weir_waiting_requests", "gauge", "Requests that wait for their outcomes.", (int64_t)weiri_timers_count(&service->timers));
     single(to, "weir_waiting_refused_total", "counter", "Requests refused because too many wait.",
         (int64_t)atomic_load_explicit(&service->timers.refused, memory_order_relaxed));

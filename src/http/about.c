@@ -45,6 +45,9 @@ weiri_http_metrics(weiri_request *request)
         { "weir_http_turned_away_total", "counter", "Connections refused because too many are open.", atomic_load(&http->turned_away) },
         { "weir_http_cut_total", "counter", "Connections cut because their client was too slow in all.", atomic_load(&http->watch.cut) },
         { "weir_http_body_bytes", "gauge", "Bytes of bodies being received.", atomic_load(&http->body_bytes) },
+        { "weir_http_token_refused_total", "counter", "Requests refused for want of a good token.", weiri_edge_refused(http->edge, false) },
+        { "weir_http_rate_refused_total", "counter", "Requests refused because their asker sends too many.",
+            weiri_edge_refused(http->edge, true) },
         { "weir_feeds", "gauge", "Live feeds open.", atomic_load(&http->feeds.count) },
         { "weir_feeds_limit", "gauge", "Live feeds that may be open.", WEIRI_FEEDS_MOST },
         { "weir_feeds_refused_total", "counter", "Live feeds refused because too many are open.", atomic_load(&http->feeds.refused) },
@@ -59,6 +62,8 @@ weiri_http_metrics(weiri_request *request)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         weiri_buffer_print(to, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name, rows[i].kind,
             rows[i].name, (unsigned long long)rows[i].value);
+    weiri_meter_write(
+        &http->commands, "weir_http_command_seconds", "How long single commands took, from their last byte to their answer.", to);
     weiri_request_ready(request);
 }
 
@@ -101,14 +106,6 @@ void
 weiri_http_ready(weiri_request *request)
 {
     answer(request, weiri_service_ready);
-}
-
-void
-weiri_http_later(weiri_request *request)
-{
-    weiri_request_problem(request, WEIR_NOT_FOUND, "%s is not in this version; GET / lists what there is",
-        request->route->path[1] == 'v' ? "a view's live feed of changes" : request->route->path);
-    weiri_request_ready(request);
 }
 
 /* The listing, as text or, where JSON is asked for, as an array. The paths and words are ours: nothing in them needs escaping. */

@@ -10,8 +10,8 @@ title_of(int http)
     static const struct {
         int http;
         const char *title;
-    } titles[] = { { 400, "Bad Request" }, { 403, "Forbidden" }, { 405, "Method Not Allowed" }, { 406, "Not Acceptable" },
-        { 413, "Content Too Large" }, { 415, "Unsupported Media Type" }, { 501, "Not Implemented" } };
+    } titles[] = { { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 405, "Method Not Allowed" },
+        { 406, "Not Acceptable" }, { 413, "Content Too Large" }, { 415, "Unsupported Media Type" }, { 501, "Not Implemented" } };
 
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (titles[i].http == http)
@@ -123,6 +123,8 @@ add_headers(struct MHD_Response *response, weiri_request *request, bool close)
         good = good && MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES;
     if (reply->traceparent[0] != '\0')
         good = good && MHD_add_response_header(response, "traceparent", reply->traceparent) == MHD_YES;
+    if (request->challenge != NULL)
+        good = good && MHD_add_response_header(response, "WWW-Authenticate", request->challenge) == MHD_YES;
     if (request->page != NULL)
         good = good && add_page_headers(response, request->page);
     if (request->allow != NULL)

@@ -23,7 +23,9 @@ weiri_handler weiri_http_processes;
 weiri_handler weiri_http_letters, weiri_http_letter, weiri_http_letter_retry, weiri_http_letter_discard;
 /* about.c */
 weiri_handler weiri_http_listing, weiri_http_settings, weiri_http_types, weiri_http_info, weiri_http_metrics, weiri_http_live,
-    weiri_http_ready, weiri_http_later;
+    weiri_http_ready;
+/* openapi.c */
+weiri_handler weiri_http_openapi;
 
 /* parameters.c: refuses a query parameter that `names` (NULL at its end) does not hold, or that comes twice; false: the request has
  * its problem and is answered. */

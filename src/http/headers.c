@@ -24,6 +24,7 @@ static const header_row rows[] = {
     { "Weir-Position", PLACE(position), false },
     { "traceparent", PLACE(traceparent), true },
     { "Origin", PLACE(origin), true },
+    { "Authorization", PLACE(authorization), false },
     { "Last-Event-ID", PLACE(last_event_id), false },
 };
 

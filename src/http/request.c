@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/world.h"
 #include "http/answer.h"
 #include "http/headers.h"
 #include "http/linger.h"
@@ -26,6 +27,8 @@ weiri_request_ready(weiri_request *request)
     weiri_http *http = request->http;
     struct MHD_Connection *connection = request->connection;
 
+    if (request->route->body == WEIRI_ROUTE_COMMAND)
+        weiri_meter_add(&http->commands, weiri_world_real.monotonic_us(&weiri_world_real) - request->asked_us);
     if (atomic_exchange_explicit(&request->turn, TURN_READY, memory_order_acq_rel) == TURN_SUSPENDED)
         MHD_resume_connection(connection);
     /* From the exchange on the request may be another's, and from here on the server may be freed. */
@@ -119,6 +122,8 @@ ask(weiri_request *request)
     weiri_http *http = request->http;
 
     request->stage = WEIRI_REQUEST_ASKED;
+    if (request->route->body == WEIRI_ROUTE_COMMAND)
+        request->asked_us = weiri_world_real.monotonic_us(&weiri_world_real);
     request->replying = true;
     weiri_watch_nothing(&request->watched);
     atomic_fetch_add(&http->replying, 1);
@@ -207,7 +212,7 @@ look_at_head(weiri_request *request, const char *method, const char *version)
         weiri_answer_http_problem(&request->reply, 501, "Transfer-Encoding: %.40s; only chunked is known", headers->transfer_encoding);
     else if (!request->method_is_get && is_from_another_site(headers))
         weiri_answer_http_problem(&request->reply, 403, "Origin: %.100s is another site", headers->origin);
-    else
+    else if (weiri_edge_admits(request->http->edge, request))
         find_route(request, method);
     if (request->reply.http == 0)
         check_body_size(request);
@@ -219,6 +224,9 @@ is_refused_at_once(const weiri_request *request)
 {
     const weiri_request_headers *headers = &request->headers;
 
+    if ((request->reply.http == 401 || request->reply.http == 429) &&
+        (headers->content_length != NULL || headers->transfer_encoding != NULL))
+        return true; /* whoever may not ask is not read either */
     return request->reply.http == 413 || request->reply.http == 501 || headers->expect != NULL ||
            (headers->transfer_encoding != NULL && headers->content_length != NULL);
 }
@@ -349,6 +357,7 @@ weiri_request_target(void *cls, const char *raw, struct MHD_Connection *connecti
     request->allow = NULL;
     request->live = NULL;
     request->page = NULL;
+    request->challenge = NULL;
     request->target_error.status = WEIR_OK;
     if (weiri_target_parse(&request->target, raw, &request->target_error) != WEIR_OK)
         weiri_assert(request->target_error.status != WEIR_OK);

@@ -10,7 +10,9 @@
 #include "base/thread.h"
 #include "engine/service.h"
 #include "http/accept.h"
+#include "http/edge.h"
 #include "http/feeds.h"
+#include "http/meter.h"
 #include "http/pages.h"
 #include "http/pool.h"
 #include "http/server.h"
@@ -47,13 +49,16 @@ struct weiri_http {
     _Atomic uint64_t turned_away; /* connections beyond connections_most */
     weiri_watch watch;
     weiri_feeds feeds;
+    weiri_edge *edge;
+    weiri_meter commands;                  /* how long they took */
+    char *certificate, *key;               /* PEM; NULL: no TLS */
     weiri_page *app;                       /* the module's own pages; NULL: none */
     const struct weiri_settings *settings; /* to be shown; NULL: none */
 };
 
 typedef struct weiri_request_headers { /* borrowed from the connection; NULL: not there */
     const char *content_type, *content_length, *transfer_encoding, *expect, *accept, *idempotency_key, *if_match, *if_none_match, *position,
-        *traceparent, *origin, *host, *last_event_id;
+        *traceparent, *origin, *host, *last_event_id, *authorization;
     weiri_prefer prefer;
 } weiri_request_headers;
 
@@ -74,10 +79,12 @@ typedef struct weiri_request {
     char id[WEIRI_KEY_MOST + 1];
     size_t body_most, body_counted, reply_counted, discarded;
     weiri_buffer body;
-    int64_t wait_until_us;  /* of a view that waits: views.c */
-    uint64_t limit;         /* of a page of events: aggregates.c */
-    bool json_array;        /* the form of a batch: commands.c */
-    weiri_reply reply;      /* filled by whoever answers */
+    int64_t wait_until_us; /* of a view that waits: views.c */
+    uint64_t limit;        /* of a page of events: aggregates.c */
+    bool json_array;       /* the form of a batch: commands.c */
+    weiri_reply reply;     /* filled by whoever answers */
+    int64_t asked_us;
+    const char *challenge;  /* WWW-Authenticate: of a 401; static */
     const weiri_page *page; /* it instead of the reply's body: pages.c */
     weiri_live *live;       /* a feed begins instead of the reply's body: feeds.c */
     const char *allow;      /* Allow: of a 405 and of OPTIONS */

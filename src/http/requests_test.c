@@ -131,8 +131,6 @@ test_pages_are_looked_up_by_name_alone(void **state)
     assert_says("<!doctype html>");
     assert_int_equal(ask("GET /", "", NULL), 200);
     assert_says("upstream commands");
-    ask("GET /openapi.json", "", NULL);
-    assert_refused(404, "not in this version");
 }
 
 /* Reads what comes until these words are in it, or the connection ends. */

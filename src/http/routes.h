@@ -12,8 +12,10 @@ typedef struct weiri_route {
     const char *path;   /* "/views/{view}/rebuild": {...} is one segment that is not empty; "/app/..." whatever follows */
     weiri_handler *handler;
     weiri_route_body body;
-    const char *what; /* for the listing; NULL: not in this version, and not listed */
+    const char *what; /* for the listing; NULL: not listed */
     bool large;       /* its reply may be */
+    /* For /openapi.json: "name:type name" of the query; what its reply is (openapi.c), with 200 and with 202. */
+    const char *query, *reply, *accepted;
 } weiri_route;
 
 /* Ends with a row whose method is NULL. */

@@ -6,7 +6,9 @@
 #include "http/acceptor.h"
 #include "http/listen.h"
 #include "http/request.h"
+#include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@ enum {
     IDLE_S = 60,                  /* a connection on which nothing moves */
     CONNECTION_MEMORY = 16 << 10, /* request and reply headers of one; libmicrohttpd clears it for every request */
     CONNECTIONS = 10000,
+    PEM_MOST = 256 << 10,
     FILES_KEPT = 128, /* of the process's limit, for everything else */
     OUTCOME_MS = 30000,
     REPLIES_MS = 10000, /* how long stop waits for clients to take their replies */
@@ -46,18 +49,63 @@ keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
     return strlen(text);
 }
 
+static weir_status
+read_file(const char *path, char **ret_text, weir_error *err)
+{
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL)
+        return weiri_error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
+    char *text = weiri_allocate(PEM_MOST);
+    size_t n = fread(text, 1, PEM_MOST - 1, file);
+    (void)fclose(file);
+    if (n == PEM_MOST - 1 || strstr(text, "-----BEGIN ") == NULL) {
+        weiri_release(text);
+        return weiri_error_set(err, WEIR_INVALID, "%s is no PEM file", path);
+    }
+    *ret_text = text;
+    return WEIR_OK;
+}
+
+static weir_status
+read_pem(const weiri_http_config *config, weiri_http *http, weir_error *err)
+{
+    bool certificate = config->certificate != NULL && config->certificate[0] != '\0', key = config->key != NULL && config->key[0] != '\0';
+
+    if (certificate != key)
+        return weiri_error_set(err, WEIR_INVALID, "TLS needs both tls.certificate and tls.key");
+    if (!certificate)
+        return WEIR_OK;
+    weir_status status = read_file(config->certificate, &http->certificate, err);
+    return status == WEIR_OK ? read_file(config->key, &http->key, err) : status;
+}
+
+static void
+free_http(weiri_http *http)
+{
+    weiri_edge_free(http->edge);
+    weiri_http_pages_free(http->app);
+    weiri_release(http->certificate);
+    weiri_release(http->key);
+    weiri_release(http);
+}
+
 static struct MHD_Daemon *
 start_daemon(weiri_http *http, uint32_t threads)
 {
     /* Each thread has its share of the limit, and a few more: which one gets a connection depends on its number. */
     unsigned connections = http->connections_most + http->connections_most / 2 + 64 * threads;
 
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
-        NULL, weiri_request_handle, http, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->watch.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_URI_LOG_CALLBACK, weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http,
-        MHD_OPTION_END);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET;
+    const struct MHD_OptionItem tls[] = { { MHD_OPTION_HTTPS_MEM_CERT, 0, http->certificate }, { MHD_OPTION_HTTPS_MEM_KEY, 0, http->key },
+        { MHD_OPTION_END, 0, NULL } };
+
+    return MHD_start_daemon(flags | (http->key != NULL ? MHD_USE_TLS : 0), 0, NULL, NULL, weiri_request_handle, http,
+        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)http->watch.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
+        weiri_request_target, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        weiri_request_connection, http, MHD_OPTION_NOTIFY_COMPLETED, weiri_request_completed, http, MHD_OPTION_ARRAY,
+        http->key != NULL ? tls : tls + 2, MHD_OPTION_END);
 }
 
 /* jansson goes on without bytes of a text, or writes behind its end, when a buffer can't grow (2.14): bodies are JSON, so it must
@@ -83,6 +131,11 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
     if (status != WEIR_OK)
         goto out;
     http->settings = config->settings;
+    status = weiri_edge_new(config->tokens, config->rate, &http->edge, err);
+    if (status == WEIR_OK)
+        status = read_pem(config, http, err);
+    if (status != WEIR_OK)
+        goto out;
     if (config->app_dir != NULL)
         status = weiri_http_pages_load(config->app_dir, &http->app, err);
     if (status != WEIR_OK)
@@ -98,7 +151,8 @@ weiri_http_start(weiri_service *service, const weiri_http_config *config, weiri_
         goto out;
     http->daemon = start_daemon(http, threads_of(config));
     if (http->daemon == NULL) {
-        status = weiri_error_set(err, WEIR_IO, "the HTTP threads could not be started");
+        status = weiri_error_set(err, WEIR_IO, "the HTTP threads could not be started%s",
+            http->key != NULL ? ": do the certificate and its key belong together?" : "");
         goto out;
     }
     status = weiri_acceptor_start(http, fd, err);
@@ -114,8 +168,7 @@ out:
     weiri_pool_stop(http->pool);
     if (fd >= 0)
         (void)close(fd);
-    weiri_http_pages_free(http->app);
-    weiri_release(http);
+    free_http(http);
     return status;
 }
 
@@ -150,6 +203,5 @@ weiri_http_stop(weiri_http *http)
     while (atomic_load(&http->lingering) > 0)
         (void)usleep(1000);
     weiri_pool_stop(http->pool);
-    weiri_http_pages_free(http->app);
-    weiri_release(http);
+    free_http(http);
 }

@@ -12,6 +12,9 @@ typedef struct weiri_http_config {
     uint32_t threads;               /* 0: min(4, cores) */
     uint32_t connections;           /* at once; 0: 10,000 */
     uint32_t idle_s;                /* after which a connection is closed on which nothing moves; 0: 60 */
+    const char *tokens;             /* file of bearer tokens; NULL or "": none are asked for */
+    uint32_t rate;                  /* requests a second of one asker; 0: no limit */
+    const char *certificate, *key;  /* PEM files; NULL or "": no TLS */
     const char *app_dir;            /* the pages under /app/; NULL: none */
     const weiri_settings *settings; /* what GET /settings shows; borrowed; NULL: nothing */
     int64_t outcome_ms;             /* how long a command may wait for its outcome; 0: 30,000 */

@@ -244,7 +244,7 @@ class Readers(Case):
             while time.monotonic() < end or (until is not None and not until()):
                 self.assertLess(time.monotonic(), end + 60)
                 time.sleep(0.25)
-                ages.append(metrics(http)["weir_log_oldest_reader_ms"])
+                ages.append(1000 * metrics(http)["weir_log_oldest_reader_seconds"])
         after = metrics(http)
         commits = after["weir_log_commits_total"] - before["weir_log_commits_total"]
         grown = after["weir_disk_used_bytes"] - before["weir_disk_used_bytes"]

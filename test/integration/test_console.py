@@ -107,7 +107,7 @@ class Console(Case):
             http.send("RecordSale", sku="mug-0", quantity="5", unitPriceCents="250", soldAtMs="1764000000000", invoiceNo="2")
             self.shows("31")  # by itself
             self.label("Filter").send_keys("on_hand=lt.5", Keys.ENTER)
-            self.shows("weir view query stock.stock on_hand=lt.5")
+            self.shows("weir view rows stock.stock on_hand=lt.5")
             self.wait(lambda: "mug-0" not in self.driver.find_element(By.TAG_NAME, "table").text, "fewer rows")
             self.label("Filter").send_keys("nonsense", Keys.ENTER)
             self.wait(lambda: self.driver.find_element(By.CSS_SELECTOR, "[role=alert]").text, "the words of a bad filter")
@@ -204,6 +204,30 @@ class Console(Case):
             self.button("Retry").click()
             self.shows("1 of 1 accepted", "Nothing waits")
             self.assertEqual(self.client(server).get("/aggregates/counter/p")[2]["state"]["total"], "100")
+            self.assert_clean(server)
+
+    def test_an_event_that_a_view_could_not_take_is_retried_and_discarded(self):
+        files = self.tmp / "views"
+        files.mkdir()
+        (files / "small.sql").write_text("-- schema:\nCREATE TABLE small (sku TEXT PRIMARY KEY, quantity INTEGER CHECK (quantity < 100));\n"
+                                         "-- on: shop.v1.StockReceived\nINSERT INTO small (sku, quantity) VALUES (:sku, :quantity);\n")
+        with Server(self.dir, SHOP, "--views", files) as server:
+            http = self.client(server)
+            http.send("ReceiveStock", sku="mug", quantity="5")
+            http.send("ReceiveStock", sku="crate", quantity="500")
+            self.open(server.url + "/")
+            self.shows("1 events are parked")
+            self.open(server.url + "/#/dead")
+            self.shows("1 parked, of 1 keys", "stock/crate", "CHECK constraint failed", "weir dead retry small:")
+            self.assertNotIn("500", self.driver.find_element(By.CLASS_NAME, "letter").text, "hidden until it is asked for")
+            self.button("Show what it says").click()
+            self.shows("quantity\n500")
+            self.button("Retry").click()
+            self.shows("0 applied, 1 still parked")
+            self.label("Reason").send_keys("a crate is no mug")
+            self.button("Discard").click()
+            self.button("Yes: discard").click()
+            self.shows("None is parked", "1 discarded", "a crate is no mug (console)")
             self.assert_clean(server)
 
     def test_it_is_usable_at_a_phones_width_by_keyboard_and_in_the_dark(self):

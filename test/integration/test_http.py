@@ -58,7 +58,7 @@ class Http(Case):
         for path, words in (("/nothing", "nothing at"), ("/views/stok/stock", "did you mean 'stock'?"), ("/views/stock/stok", "did you mean 'stock'?"),
                             ("/views/stock/queries/runing_low", "did you mean 'running_low'?"), ("/aggregates/stok/mug", "did you mean 'stock'?"),
                             ("/aggregates/stock/none", "none"), ("/aggregates/stock/none/commands/1", ""), ("/sources/none", "none"),
-                            ("/views/stock/changes", "not in this version"), ("/openapi.json", "not in this version"), ("/app/", "not in this version")):
+                            ("/views/stok/changes", "stok"), ("/app/nothing.js", "nothing.js"), ("/console/nothing.js", "nothing.js")):
             self.assert_problem(self.ask("GET", path), 404, "not-found", words)
         self.assert_problem(self.ask("POST", "/views/stok/rebuild"), 404, "not-found", "did you mean 'stock'?")
 

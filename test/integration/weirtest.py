@@ -45,7 +45,7 @@ class Server:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             said = self.said()
-            match = re.search(r"http://127\.0\.0\.1:(\d+)", said)
+            match = re.search(r"https?://127\.0\.0\.1:(\d+)", said)
             if match is not None:
                 self.port = int(match[1])
                 self.url = f"http://127.0.0.1:{self.port}"
