@@ -47,6 +47,7 @@ static weiri_trigger
 trigger_of(const weiri_lane *lane, const Weir__StepProcess *step)
 {
     weiri_trigger trigger = { .kind = (weiri_trigger_kind)step->kind,
+        .json = step->json,
         .payload = { step->message.data, step->message.len },
         .code = step->code,
         .text = step->text,

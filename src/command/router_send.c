@@ -209,6 +209,7 @@ route_event(weiri_router *router, weiri_route *route, const weiri_record *record
         weiri_bytes key = weiri_process_key(module->processes[i], event, digits);
         step.kind = WEIR__STEP_PROCESS__KIND__EVENT;
         step.name = (char *)(uintptr_t)type->descriptor->name;
+        step.json = (record->flags & WEIRI_RECORD_JSON) != 0;
         step.message = (ProtobufCBinaryData){ record->payload.size, (uint8_t *)(uintptr_t)record->payload.data };
         if (key.size > 0)
             status = send_step(router, route, record, i, &step, key);
