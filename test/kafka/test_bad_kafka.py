@@ -167,7 +167,7 @@ class ForeignRecords(BrokerCase):
             "another key within": (("-k", "mug", *kind), '{"sku":"cup","quantity":"1"}\n', "malformed"),
             "a type that is none": (("-k", "mug", "-H", "ce_type=shop.v1.Paint"), good, "malformed"),
             "another partitioner": (("-p", 1 - right, "-k", "mug", *kind), good, "wrong-partition"),
-            "tombstone": (("-k", "mug", *kind, "-Z"), "\n", "malformed"),
+            "tombstone": (("-K", ":", *kind, "-Z"), "mug:\n", "malformed"),
             "a header that is none": (("-k", "mug", *kind, "-H", "weir-expected-version=soon"), good, "malformed"),
             "5 MB": (("-k", "mug", *kind, "-X", "message.max.bytes=9000000", file), None, "malformed"),
         }
@@ -180,6 +180,7 @@ class ForeignRecords(BrokerCase):
                     for partition, _, _, headers, value in world.topic("outcomes")}
         commands = {(partition, str(offset)): headers.get("what", "") for partition, offset, _, headers, _ in world.topic("commands")}
         self.assertEqual(set(outcomes), set(commands))  # one each, and of nothing else
+        self.assertEqual(set(commands.values()), {"", *records})
         for at, what in commands.items():
             with self.subTest(what=what):
                 kind, code, words = outcomes[at]
