@@ -15,6 +15,7 @@ static const right rights[] = {
     { "front", "--topic '%s.schemas'", "Read Write Describe DescribeConfigs" },
     { "front", "--transactional-id '%s.log'", "Write Describe" },
     { "front", "--topic '%s.dead-letters'", "Describe DescribeConfigs" },
+    { "front", "--transactional-id '%s.log'", "Write Describe" },
     { "lane", "--topic '%s.commands'", "Read Describe DescribeConfigs" },
     { "lane", "--topic '%s.events'", "Read Write Describe DescribeConfigs" },
     { "lane", "--topic '%s.outcomes'", "Read Write Describe DescribeConfigs" },
@@ -22,6 +23,7 @@ static const right rights[] = {
     { "lane", "--topic '%s.schemas'", "Read Write Describe DescribeConfigs" },
     { "lane", "--transactional-id '%s.log'", "Write Describe" },
     { "lane", "--group '%s.lanes'", "Read Describe" },
+    { "lane", "--transactional-id '%s.log'", "Write Describe" },
     { "lane", "--transactional-id '%s.lane.' --resource-pattern-type prefixed", "Write Describe" },
     { "views", "--topic '%s.commands'", "Describe DescribeConfigs" },
     { "views", "--topic '%s.events'", "Read Describe DescribeConfigs" },
@@ -29,6 +31,7 @@ static const right rights[] = {
     { "views", "--topic '%s.schemas'", "Read Write Describe DescribeConfigs" },
     { "views", "--transactional-id '%s.log'", "Write Describe" },
     { "views", "--topic '%s.dead-letters'", "Describe DescribeConfigs" },
+    { "views", "--transactional-id '%s.log'", "Write Describe" },
     { "admin", "--topic '%s.' --resource-pattern-type prefixed", "Create Alter AlterConfigs Describe DescribeConfigs" },
 };
 

@@ -149,26 +149,30 @@ class OldLog(BrokerCase):
         shutil.copytree(*((data, old) if away else (old, data)), dirs_exist_ok=True)
         self.cluster("start")
 
-    def test_topics_of_an_older_day_under_a_newer_directory(self):
-        """As they were put back; and when they have grown again beyond where the directory stands."""
+    def put_older_topics_back(self, grown):
+        """Topics of 5 commands, and then as many others as `grown` says, under a directory of 10."""
         self.run_and_send(5)
         self.broker_data(away=True)
         self.run_and_send(5)
-        for grown in (0, 20):
-            with self.subTest(grown=grown):
-                self.broker_data(away=False)
-                self.sent = 5
-                if grown > 0:
-                    self.run_and_send(grown, directory="other")
-                server = self.world.start("node")
-                self.wait(lambda: "older day" in self.world.ready("node")[1], lambda: f"it doesn't say it: {self.world.ready('node')}")
-                print(f"10: topics of 5 commands, grown by {grown}, under a directory of 10: {self.world.ready('node')[1]}")
-                self.assertEqual(self.on_hand(), 10)  # queries go on
-                server.stop()
-                self.assertEqual([int(headers["ce_sequence"]) for *_, headers, _ in self.world.topic("events")], list(range(1, 6 + grown)))
+        self.broker_data(away=False)
+        self.sent = 5
+        if grown > 0:
+            self.run_and_send(grown, directory="other")
+        server = self.world.start("node")
+        self.wait(lambda: "older day" in self.world.ready("node")[1], lambda: f"it doesn't say it: {self.world.ready('node')}")
+        print(f"10: topics of 5 commands, grown by {grown}, under a directory of 10: {self.world.ready('node')[1]}")
+        self.assertEqual(self.on_hand(), 10)  # queries go on
+        server.stop()
+        self.assertEqual([int(headers["ce_sequence"]) for *_, headers, _ in self.world.topic("events")], list(range(1, 6 + grown)))
+
+    def test_topics_of_an_older_day_under_a_newer_directory(self):
+        self.put_older_topics_back(grown=0)
         shutil.rmtree(self.world.home / "node")
         self.run_and_send(3)
         print("10: without the directory it begins anew from the topics, and goes on to version", self.sent)
+
+    def test_topics_of_an_older_day_that_have_grown_again(self):
+        self.put_older_topics_back(grown=20)
 
     def test_an_older_copy_under_newer_views(self):
         self.run_and_send(5)

@@ -369,8 +369,10 @@ weiri_kafka_check(const weiri_kafka_config *config, weiri_kafka_client *client, 
     for (unsigned topic = 0; topic < WEIRI_TOPICS; topic++)
         any |= seen.topics[topic].here;
     if (status == WEIR_OK && !any)
-        status = weiri_error_set(
-            err, WEIR_NOT_FOUND, "%s has no topics of app '%s' yet: `weir topics apply` makes them", config->brokers, config->app);
+        status = weiri_error_set(err, WEIR_NOT_FOUND,
+            "%s has no topics of app '%s' yet: `weir topics apply` makes them. Or there are, and this user may not see them: `weir acl "
+            "print`",
+            config->brokers, config->app);
     if (status == WEIR_OK)
         tell_all(&seen, NULL, collect, &all);
     if (all.size > 0) {
