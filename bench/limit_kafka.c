@@ -291,7 +291,7 @@ bare_loop_start(const char *brokers, const char *app, bare_kind kind, unsigned b
     static const char *const reader[] = { "isolation.level", "read_committed", "fetch.wait.max.ms", "20", "queued.max.messages.kbytes",
         "16384", NULL };
     static const char *const sender[] = { "enable.idempotence", "true", "linger.ms", "0", NULL };
-    const char *const writer[] = { "transactional.id", app, "linger.ms", "5000", "batch.num.messages", kind == BARE_LIKE ? "2000" : "6000",
+    const char *const writer[] = { "transactional.id", app, "linger.ms", "1000", "batch.num.messages", kind == BARE_LIKE ? "2000" : "6000",
         "retry.backoff.ms", "20", "queue.buffering.max.messages", "2000000", NULL };
     bare_loop *loop = calloc(1, sizeof *loop);
 

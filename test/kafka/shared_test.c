@@ -183,6 +183,62 @@ test_another_process_follows_into_an_equal_copy(void **state)
 }
 
 static void
+await_metric(weiri_log *log, const char *name, uint64_t (*metric)(const weiri_shared_metrics *m))
+{
+    for (unsigned i = 0;; i++) {
+        const weiri_shared_metrics m = metrics_of(log);
+        if (metric(&m) == 0)
+            return;
+        if (i > 1200)
+            fail_msg("%s stays at %llu", name, (unsigned long long)metric(&m));
+        (void)weiri_signal_wait(weiri_log_moved(log), weiri_signal_count(weiri_log_moved(log)), 50);
+    }
+}
+
+static uint64_t
+behind(const weiri_shared_metrics *m)
+{
+    return m->behind;
+}
+
+static uint64_t
+lag(const weiri_shared_metrics *m)
+{
+    return m->lag;
+}
+
+static void
+test_a_follower_knows_when_it_has_been_at_the_ends(void **state)
+{
+    place *at = *state;
+    weiri_log *log = open_first(at), *early = kafka_testing_open(at->app, at->dirs[2]);
+    testing_writer writer;
+
+    await_metric(early, "behind, of empty topics", behind);
+    kafka_lanes *lanes = kafka_lanes_join(log, false);
+    kafka_lanes_await_serving(lanes, PARTITIONS);
+    await_metric(log, "behind, where all is served", behind);
+    for (uint32_t p = 0; p < PARTITIONS; p++) {
+        testing_writer_init(&writer, log, p);
+        for (unsigned i = 0; i < 20; i++)
+            assert_int_equal(write_some(&writer, 8), WEIR_OK);
+        testing_writer_fini(&writer);
+    }
+    weiri_log *other = kafka_testing_open(at->app, at->dirs[1]);
+    await_metric(other, "behind", behind);
+    for (uint32_t p = 0; p < PARTITIONS; p++) {
+        assert_int_equal(weiri_log_end(other, WEIRI_TOPIC_EVENTS, p), weiri_log_end(log, WEIRI_TOPIC_EVENTS, p));
+        assert_int_equal(weiri_log_end(other, WEIRI_TOPIC_OUTCOMES, p), weiri_log_end(log, WEIRI_TOPIC_OUTCOMES, p));
+    }
+    await_metric(other, "the lag at rest, behind markers", lag);
+    await_metric(early, "the lag of who followed from the beginning", lag);
+    weiri_log_close(early);
+    weiri_log_close(other);
+    weiri_log_close(log);
+    kafka_lanes_free(lanes);
+}
+
+static void
 test_a_second_member_takes_over_its_share(void **state)
 {
     place *at = *state;
@@ -526,6 +582,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         SHARED_TEST(test_after_kill_9_another_process_has_every_answered_append),
         SHARED_TEST(test_another_process_follows_into_an_equal_copy),
+        SHARED_TEST(test_a_follower_knows_when_it_has_been_at_the_ends),
         SHARED_TEST(test_a_second_member_takes_over_its_share),
         SHARED_TEST(test_a_fenced_writer_answers_unknown_and_waits_to_be_given_the_partition_again),
         SHARED_TEST(test_an_append_after_serving_has_ended_is_answered_unknown),

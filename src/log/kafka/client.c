@@ -121,7 +121,7 @@ configure_writer(rd_kafka_conf_t *conf, const weiri_kafka_config *config, const 
 
     (void)snprintf(text, sizeof text, "%u", transaction_ms);
     /* Behind a request on its way librdkafka 2.0 doesn't wait with messages older than this, but spins. */
-    (void)snprintf(linger, sizeof linger, "%u", transaction_ms / 2);
+    (void)snprintf(linger, sizeof linger, "%u", transaction_ms / 10);
     weir_status status = set(conf, "linger.ms", linger, err);
     if (status == WEIR_OK)
         status = set(conf, "transaction.timeout.ms", text, err);
