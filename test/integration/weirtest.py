@@ -128,12 +128,14 @@ class Case(unittest.TestCase):
         return client
 
     def wait_for_views(self, client):
-        """Until no view is behind: one by one, from their status."""
-        until = time.monotonic() + 60
+        """Until no view is behind: one by one, from their status. They may take as long as they get on."""
+        until, applied = time.monotonic() + 60, None
         while time.monotonic() < until:
             _, _, listing = client.get("/views")
             if all(view["lagEvents"] == 0 and view["state"] == "following" for view in listing["views"]):
                 return
+            if applied != [view["applied"] for view in listing["views"]]:
+                until, applied = time.monotonic() + 60, [view["applied"] for view in listing["views"]]
             time.sleep(0.02)
         self.fail(f"the views did not catch up: {listing}")
 
