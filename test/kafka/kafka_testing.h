@@ -50,5 +50,8 @@ void kafka_lanes_free(kafka_lanes *lanes); /* after the log was closed */
 void kafka_lanes_await(kafka_lanes *lanes, bool (*so)(kafka_lanes *lanes, void *user), void *user);
 /* Waits until so many partitions are served. */
 void kafka_lanes_await_serving(kafka_lanes *lanes, unsigned partitions);
+/* After partition 0, given once, was lost to another writer: claims it, as whoever served it does, and waits until the group has
+ * given it again and it is served. The claim is CLOSED, unless the group was faster. */
+void kafka_lanes_await_again(kafka_lanes *lanes);
 
 #endif

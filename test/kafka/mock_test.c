@@ -201,12 +201,6 @@ test_a_commit_of_which_nothing_is_known_comes_back_if_it_was_stored(void **state
     assert_int_equal(metrics_of(c).repeats, 0);
 }
 
-static bool
-given_again(kafka_lanes *lanes, void *user)
-{
-    return lanes->parts[0].givens == 2 && lanes->parts[0].serving;
-}
-
 static void
 test_a_fenced_commit_leaves_the_group_and_joins_again(void **state)
 {
@@ -215,12 +209,7 @@ test_a_fenced_commit_leaves_the_group_and_joins_again(void **state)
     serve(c);
     push(c, END_TXN, 1, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
     assert_int_equal(write_some(c), WEIR_TIMEOUT);
-    weiri_lock_take(&c->lanes->lock);
-    c->lanes->parts[0].serving = false;
-    weiri_lock_give(&c->lanes->lock);
-    weiri_log_claim(c->log, 0);
-    kafka_lanes_await(c->lanes, given_again, NULL);
-    assert_int_equal(c->lanes->parts[0].claims_closed, 1);
+    kafka_lanes_await_again(c->lanes);
     serve(c);
     assert_int_equal(write_some(c), WEIR_OK);
 }
