@@ -94,7 +94,7 @@ class Processes(Case):
         said = weir("process", "list", "--url", server.url, check=0).stdout
         self.assert_words(said, "moving", "looping")
         said = self.wait(lambda: (lambda t: t if "m2" in t else None)(weir("dead", "list", "--url", server.url, check=0).stdout))
-        self.assert_words(said, "moving/m2")
+        self.assert_words(said, "moving/m2", "scheduled the timer 'patince', for which it has no row")
         self.assert_fails(2, ["process", "lst", "--url", server.url], "did you mean 'list'?")
         self.assert_fails(2, ["process", "show", "moving", "--url", server.url], "PROCESS/KEY")
         client = self.client_of(server)
