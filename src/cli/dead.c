@@ -61,8 +61,8 @@ row_of(const json_t *command, const char *first, json_t *value)
     const char *state = json_is_true(json_object_get(command, "released")) ? "released, not tried again yet"
                                                                            : json_string_value(json_object_get(command, "code"));
 
-    return json_pack("{s:o?,s:s?,s:O?,s:o?,s:O?}", first, value, "state", state, "type", json_object_get(command, "type"), "command",
-        name_of(command), "since", json_object_get(command, "time"));
+    return json_pack("{s:o?,s:s?,s:O*,s:O?,s:o?,s:O?}", first, value, "state", state, "why", json_object_get(command, "why"), "type",
+        json_object_get(command, "type"), "command", name_of(command), "since", json_object_get(command, "time"));
 }
 
 static void

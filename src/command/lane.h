@@ -277,6 +277,7 @@ void weiri_lane_processes_fini(weiri_lane *lane);
 void weiri_lane_look_for_moves(weiri_lane *lane); /* of the router, where a batch begins */
 void weiri_lane_tell_positions(weiri_lane *lane); /* into lane->headers, of the record being staged */
 void weiri_lane_fold_processes(weiri_lane *lane, const weiri_record *record, uint64_t offset);
+void weiri_lane_begin_positions(weiri_lane *lane); /* of processes that the log does not know: at the end of recovery */
 void weiri_lane_note_unanswered(weiri_lane *lane, uint64_t offset);
 void weiri_lane_route_again(weiri_lane *lane); /* if it is to */
 void weiri_lane_add_process_rows(weiri_lane *lane, weiri_buffer *rows);

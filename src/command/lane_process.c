@@ -180,6 +180,20 @@ weiri_lane_fold_processes(weiri_lane *lane, const weiri_record *record, uint64_t
         weiri_lane_note_unanswered(lane, offset);
 }
 
+/* A process that is new in this log starts from now or from the beginning, as its deployer says; in a new log that is the same. It is
+ * decided here, before the lane takes anything, and told by the next record. */
+void
+weiri_lane_begin_positions(weiri_lane *lane)
+{
+    bool from_beginning = lane->commands->config.processes_from_beginning;
+
+    for (size_t i = 0; i < lane->processes.n; i++)
+        if (atomic_load(&lane->processes.routed[i]) == WEIRI_NO_OFFSET) {
+            atomic_store(&lane->processes.routed[i], from_beginning ? 0 : lane->next_command);
+            atomic_fetch_add(&lane->processes.routed_moves, 1);
+        }
+}
+
 void
 weiri_lane_add_process_rows(weiri_lane *lane, weiri_buffer *rows)
 {

@@ -69,18 +69,6 @@ find_offset(weiri_router *router, const weiri_route *route, weiri_route_tail *t,
 
 /* ---- routes ------------------------------------------------------------------------------------------------- */
 
-/* A process that is new here starts from now or from the beginning, as its deployer says; in a new log that is the same. */
-static uint64_t
-begin_position(const weiri_router *router, const weiri_route *route, size_t process)
-{
-    const weiri_commands_config *config = &router->commands->config;
-    uint64_t known = atomic_load(&router->commands->lanes[route->partition].processes.routed[process]);
-
-    if (known != WEIRI_NO_OFFSET)
-        return known;
-    return config->processes_from_beginning ? 0 : weiri_log_next_command(config->log, route->partition);
-}
-
 static void
 publish(weiri_router *router, weiri_route *route)
 {
@@ -103,7 +91,7 @@ begin_route(weiri_router *router, weiri_route *route)
     uint64_t from = UINT64_MAX;
 
     for (size_t i = 0; i < router->n; i++) {
-        route->positions[i] = begin_position(router, route, i);
+        route->positions[i] = atomic_load(&router->commands->lanes[route->partition].processes.routed[i]); /* recovery knows them all */
         if (route->positions[i] < from)
             from = route->positions[i];
     }
