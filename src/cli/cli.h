@@ -93,7 +93,7 @@ int weiri_cli_fail_problems(const weiri_cli *cli, const weiri_problems *problems
 int weiri_cli_finish(const weiri_cli *cli, int exit_code);
 
 extern const weiri_cli_command weiri_cli_run, weiri_cli_send, weiri_cli_show, weiri_cli_view, weiri_cli_events, weiri_cli_load,
-    weiri_cli_dead, weiri_cli_check, weiri_cli_test, weiri_cli_verify, weiri_cli_topics, weiri_cli_acl, weiri_cli_copy, weiri_cli_config,
-    weiri_cli_new, weiri_cli_version;
+    weiri_cli_dead, weiri_cli_process, weiri_cli_check, weiri_cli_test, weiri_cli_verify, weiri_cli_topics, weiri_cli_acl, weiri_cli_copy,
+    weiri_cli_config, weiri_cli_new, weiri_cli_version;
 
 #endif

@@ -61,8 +61,8 @@ row_of(const json_t *command, const char *first, json_t *value)
     const char *state = json_is_true(json_object_get(command, "released")) ? "released, not tried again yet"
                                                                            : json_string_value(json_object_get(command, "code"));
 
-    return json_pack("{s:o?,s:s?,s:O?,s:o?,s:O?}", first, value, "state", state, "type", json_object_get(command, "type"), "command",
-        name_of(command), "since", json_object_get(command, "time"));
+    return json_pack("{s:o?,s:s?,s:O?,s:O?,s:o?,s:O?}", first, value, "state", state, "why", json_object_get(command, "why"), "type",
+        json_object_get(command, "type"), "command", name_of(command), "since", json_object_get(command, "time"));
 }
 
 static void
@@ -247,6 +247,15 @@ send_again(weiri_cli *cli, weiri_client *client, const json_t *command)
     return exit_code;
 }
 
+/* What a process sent, or is told, the engine sends again by itself. */
+static bool
+is_routed(const json_t *command)
+{
+    const char *source = json_string_value(json_object_get(command, "source"));
+
+    return source != NULL && strncmp(source, "weir/", 5) == 0;
+}
+
 /* Those of one page, head first. A rejection of the domain is an outcome like another; anything else ends it. *ret_last: offset of
  * the last one tried. */
 static int
@@ -261,7 +270,7 @@ retry_page(weiri_cli *cli, weiri_client *client, const json_t *commands, json_in
         json_int_t offset = json_integer_value(json_object_get(one, "command"));
         if (offset <= after)
             continue;
-        int exit_code = send_again(cli, client, one);
+        int exit_code = is_routed(one) ? 0 : send_again(cli, client, one);
         *ret_last = offset;
         *ret_worst = *ret_worst == 0 ? exit_code : *ret_worst;
         if (exit_code == WEIRI_EXIT_UNREACHABLE || exit_code == WEIRI_EXIT_TIMED_OUT)

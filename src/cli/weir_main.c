@@ -8,8 +8,8 @@
 #include "engine/service.h"
 
 static const weiri_cli_command *const commands[] = { &weiri_cli_run, &weiri_cli_send, &weiri_cli_load, &weiri_cli_show, &weiri_cli_view,
-    &weiri_cli_events, &weiri_cli_dead, &weiri_cli_check, &weiri_cli_test, &weiri_cli_verify, &weiri_cli_topics, &weiri_cli_acl,
-    &weiri_cli_copy, &weiri_cli_config, &weiri_cli_new, &weiri_cli_version, NULL };
+    &weiri_cli_events, &weiri_cli_dead, &weiri_cli_process, &weiri_cli_check, &weiri_cli_test, &weiri_cli_verify, &weiri_cli_topics,
+    &weiri_cli_acl, &weiri_cli_copy, &weiri_cli_config, &weiri_cli_new, &weiri_cli_version, NULL };
 
 /* Words of the command line that other versions of weir know. */
 static const char *const later[] = { "process", "schema", "bench", "completion", NULL };

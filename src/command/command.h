@@ -116,6 +116,27 @@ WEIR_MUST_USE weir_status weiri_commands_look_up(
 WEIR_MUST_USE weir_status weiri_commands_ask_held(
     weiri_commands *commands, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err);
 
+/* What a lane has of processes: timers that are pending, the earliest first but for a few, and rejections that no process heard, the
+ * latest first: rows for weiri_pending_row_next, at most WEIRI_PENDING_ROWS of each. The answer is of kind HELD. Errors: as submit. */
+enum { WEIRI_PENDING_ROWS = 1000 };
+typedef struct weiri_pending_row {
+    uint64_t number; /* of a timer: when it is due, in ms; else the offset of the rejection in outcomes */
+    uint64_t set_by; /* of a timer: the position of the step that set it */
+    uint16_t aggregate;
+    uint8_t timer, name_size, key_size; /* timer: it is one, with its name and its instance's key behind this */
+} weiri_pending_row;
+WEIR_MUST_USE weir_status weiri_commands_ask_processes(
+    weiri_commands *commands, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err);
+bool weiri_pending_row_next(weiri_bytes rows, size_t *at, weiri_pending_row *ret_row, weiri_bytes *ret_name, weiri_bytes *ret_key);
+/* Of one process in one partition. Thread: any. */
+typedef struct weiri_process_metrics {
+    uint64_t routed;                    /* commands before this have been routed for it; UINT64_MAX: not known here */
+    uint64_t timers, unanswered, fired; /* of all processes of the partition */
+} weiri_process_metrics;
+void weiri_commands_process_metrics(weiri_commands *commands, uint32_t partition, size_t process, weiri_process_metrics *ret_metrics);
+/* True: the router can't go on, for the reason in *ret_err. Thread: any. */
+bool weiri_commands_router_stands(weiri_commands *commands, weir_error *ret_err);
+
 enum { WEIRI_REASON_MOST = 500 };
 typedef struct weiri_release_call {
     uint16_t aggregate;

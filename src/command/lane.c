@@ -272,6 +272,10 @@ weiri_lane_publish(weiri_lane *lane)
     counted->states_evicted = lane->states.evicted;
     counted->window_entries = lane->window.count;
     counted->held = lane->quarantine.count;
+    if (lane->processes.n > 0) {
+        atomic_store_explicit(&lane->processes.pending, lane->processes.timers.n, memory_order_relaxed);
+        atomic_store_explicit(&lane->processes.fired_total, lane->processes.timers.fired, memory_order_relaxed);
+    }
     counted->kept_out = lane->quarantine.aggregates;
     counted->window_age_ms = lane->window.count == 0 ? 0 : lane->time_ms - weiri_window_at(&lane->window, 0)->time_ms;
     memcpy(words, counted, sizeof words);
@@ -315,7 +319,10 @@ weiri_lane_serve_turn(weiri_lane *lane)
     if (lane->filling == NULL)
         lane->filling = free_batch(lane);
     if (lane->filling != NULL) {
-        moved = weiri_lane_fire_timers(lane);
+        if (lane->processes.n > 0) {
+            weiri_lane_route_again(lane);
+            moved = weiri_lane_fire_timers(lane);
+        }
         moved |= fill(lane);
         if (lane->filling->count > 0 && !atomic_load(&lane->in_flight)) {
             weiri_lane_hand_over(lane);

@@ -45,8 +45,9 @@ typedef enum weiri_request_kind {
 typedef struct weiri_request {
     uint8_t kind, client_id, expect, key_size;
     uint16_t id_size, source_size;
-    uint16_t type; /* number of the command's; STATE, LOOKUP, RELEASE, DISCARD and FLAWED: of the aggregate */
-    bool discard;  /* RELEASE */
+    uint16_t type;  /* number of the command's; STATE, LOOKUP, RELEASE, DISCARD and FLAWED: of the aggregate */
+    bool discard;   /* RELEASE */
+    bool processes; /* HELD: what processes have that is pending or unheard, instead */
     uint32_t headers_size, payload_size;
     uint64_t aggregate_hash, payload_hash;
     weiri_id_hash id_hash;
@@ -265,6 +266,7 @@ void weiri_lane_take(weiri_lane *lane, const weiri_request *request); /* one req
 /* ---- lane_timers.c */
 /* Timers that a step, or a checkpoint's row, says are pending. */
 void weiri_lane_timers_note(weiri_lane *lane, uint16_t aggregate, weiri_bytes key, size_t n, Weir__PendingTimer *const *pending);
+bool weiri_lane_timer_pending(weiri_lane *lane, const weiri_pending_timer *timer, int64_t *ret_due_ms);
 bool weiri_lane_fire_timers(weiri_lane *lane);             /* those that are due; there is a batch being filled. True: it moved */
 int64_t weiri_lane_timers_wait_ms(const weiri_lane *lane); /* how long it may sleep; -1: no timer is pending */
 
@@ -275,7 +277,9 @@ void weiri_lane_processes_fini(weiri_lane *lane);
 void weiri_lane_look_for_moves(weiri_lane *lane); /* of the router, where a batch begins */
 void weiri_lane_tell_positions(weiri_lane *lane); /* into lane->headers, of the record being staged */
 void weiri_lane_fold_processes(weiri_lane *lane, const weiri_record *record, uint64_t offset);
+void weiri_lane_begin_positions(weiri_lane *lane); /* of processes that the log does not know: at the end of recovery */
 void weiri_lane_note_unanswered(weiri_lane *lane, uint64_t offset);
+void weiri_lane_route_again(weiri_lane *lane); /* if it is to */
 void weiri_lane_add_process_rows(weiri_lane *lane, weiri_buffer *rows);
 WEIR_MUST_USE weir_status weiri_lane_load_process_row(weiri_lane *lane, weiri_bytes key, weiri_bytes value);
 

@@ -293,7 +293,10 @@ weiri_lane_handle(weiri_lane *lane, const weiri_request *request)
         handle_lookup(lane, &s);
         break;
     case WEIRI_REQUEST_HELD:
-        weiri_lane_tell_held(lane, request);
+        if (request->processes)
+            weiri_lane_tell_processes(lane, request);
+        else
+            weiri_lane_tell_held(lane, request);
         break;
     case WEIRI_REQUEST_RELEASE:
         weiri_lane_release(lane, &s);

@@ -36,7 +36,7 @@ weiri_lane_processes_forget(weiri_lane *lane)
 {
     weiri_lane_processes *processes = &lane->processes;
 
-    weiri_due_fini(&processes->timers);
+    weiri_timer_heap_fini(&processes->timers);
     weiri_release(processes->unanswered.offsets);
     processes->unanswered = (weiri_unanswered){ 0 };
 }
@@ -178,6 +178,20 @@ weiri_lane_fold_processes(weiri_lane *lane, const weiri_record *record, uint64_t
         read_positions(lane, positions);
     if (record->kind == WEIRI_RECORD_OUTCOME && weiri_headers_find_number(record->headers, WEIRI_HEADER_UNANSWERED, &one))
         weiri_lane_note_unanswered(lane, offset);
+}
+
+/* A process that is new in this log starts from now or from the beginning, as its deployer says; in a new log that is the same. It is
+ * decided here, before the lane takes anything, and told by the next record. */
+void
+weiri_lane_begin_positions(weiri_lane *lane)
+{
+    bool from_beginning = lane->commands->config.processes_from_beginning;
+
+    for (size_t i = 0; i < lane->processes.n; i++)
+        if (atomic_load(&lane->processes.routed[i]) == WEIRI_NO_OFFSET) {
+            atomic_store(&lane->processes.routed[i], from_beginning ? 0 : lane->next_command);
+            atomic_fetch_add(&lane->processes.routed_moves, 1);
+        }
 }
 
 void

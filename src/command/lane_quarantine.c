@@ -100,6 +100,7 @@ weiri_lane_release(weiri_lane *lane, weiri_subject *s)
     const weiri_ending end = { WEIRI_OUTCOME_RELEASED, WEIR_OK, "", reason, .names = true, .original = original, .discards = discard };
     (void)weiri_lane_end(lane, s, &end);
     lane->counted.released++;
+    atomic_store(&lane->processes.retries, !discard);
 }
 
 void

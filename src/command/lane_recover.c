@@ -404,5 +404,7 @@ weiri_lane_recover(weiri_lane *lane, weir_error *err)
     }
     weiri_lock_give(&lane->durable_lock);
     weiri_lane_publish(lane);
+    weiri_lane_begin_positions(lane);
+    atomic_store(&lane->processes.retries, lane->quarantine.count > 0);
     return WEIR_OK;
 }

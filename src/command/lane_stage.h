@@ -54,6 +54,8 @@ void weiri_lane_discard(weiri_lane *lane, weiri_subject *s);
 void weiri_lane_step(weiri_lane *lane, weiri_subject *s, uint64_t command); /* `command`: as the attempt file calls it */
 
 /* ---- lane_process.c */
+/* The rows of weiri_commands_ask_processes. */
+void weiri_lane_tell_processes(weiri_lane *lane, const weiri_request *request);
 /* Into lane->headers, where a process is concerned: what its router needs to tell it. True: nobody will hear. */
 bool weiri_lane_add_rejection(weiri_lane *lane, const weiri_subject *s, const weiri_ending *end);
 

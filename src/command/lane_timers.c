@@ -12,19 +12,19 @@ void
 weiri_lane_timers_note(weiri_lane *lane, uint16_t aggregate, weiri_bytes key, size_t n, Weir__PendingTimer *const *pending)
 {
     for (size_t i = 0; i < n; i++)
-        weiri_due_add(&lane->processes.timers, pending[i]->due_ms, aggregate, weiri_states_hash(aggregate, key), key, pending[i]->name,
-            pending[i]->set_by);
+        weiri_timer_heap_add(&lane->processes.timers, pending[i]->due_ms, aggregate, weiri_states_hash(aggregate, key), key,
+            pending[i]->name, pending[i]->set_by);
 }
 
 static weiri_bytes
-key_of(const weiri_timer *timer)
+key_of(const weiri_pending_timer *timer)
 {
     return (weiri_bytes){ timer->names + timer->name_size + 1, timer->key_size };
 }
 
 /* Is it still pending? *ret_due_ms: since when it is due. Errors: the instance can't be read now. */
 static weir_status
-look(weiri_lane *lane, const weiri_timer *timer, bool *ret_pending, int64_t *ret_due_ms)
+look(weiri_lane *lane, const weiri_pending_timer *timer, bool *ret_pending, int64_t *ret_due_ms)
 {
     weiri_state_entry *entry;
     weir_status status = weiri_lane_find(lane, timer->hash, timer->aggregate, key_of(timer), &entry);
@@ -41,8 +41,16 @@ look(weiri_lane *lane, const weiri_timer *timer, bool *ret_pending, int64_t *ret
     return WEIR_OK;
 }
 
+bool
+weiri_lane_timer_pending(weiri_lane *lane, const weiri_pending_timer *timer, int64_t *ret_due_ms)
+{
+    bool pending;
+
+    return look(lane, timer, &pending, ret_due_ms) == WEIR_OK && pending;
+}
+
 static weiri_request *
-request_of(weiri_lane *lane, const weiri_timer *timer, int64_t due_ms, weiri_bytes *ret_id)
+request_of(weiri_lane *lane, const weiri_pending_timer *timer, int64_t due_ms, weiri_bytes *ret_id)
 {
     const weiri_schema *schema = lane->commands->config.schema;
     const weiri_type *type = weiri_schema_step(schema, timer->aggregate);
@@ -106,7 +114,7 @@ send(weiri_lane *lane, const weiri_request *request, weiri_bytes id)
 
 /* Fires it if it counts. False: it does not, for ever. */
 static bool
-fire(weiri_lane *lane, const weiri_timer *timer, int64_t now_ms)
+fire(weiri_lane *lane, const weiri_pending_timer *timer, int64_t now_ms)
 {
     bool pending;
     int64_t due_ms = 0;
@@ -134,7 +142,7 @@ fire(weiri_lane *lane, const weiri_timer *timer, int64_t now_ms)
 bool
 weiri_lane_fire_timers(weiri_lane *lane)
 {
-    weiri_timers *timers = &lane->processes.timers;
+    weiri_timer_heap *timers = &lane->processes.timers;
     const weiri_world *world = lane->commands->config.world;
     bool moved = false;
 
@@ -146,10 +154,10 @@ weiri_lane_fire_timers(weiri_lane *lane)
         now_ms = lane->time_ms;
     for (unsigned n = 0; n < A_TURN && timers->n > 0 && timers->slots[0].at_ms <= now_ms && !weiri_lane_batch_full(lane); n++) {
         int64_t at_ms;
-        weiri_timer *timer = weiri_due_take(timers, &at_ms);
+        weiri_pending_timer *timer = weiri_timer_heap_take(timers, &at_ms);
         moved = true;
         if (fire(lane, timer, now_ms))
-            weiri_due_return(timers, now_ms + (lane->share.on ? SENT_AGAIN_MS : AGAIN_MS), timer);
+            weiri_timer_heap_return(timers, now_ms + (lane->share.on ? SENT_AGAIN_MS : AGAIN_MS), timer);
         else
             weiri_release(timer);
     }
@@ -159,7 +167,7 @@ weiri_lane_fire_timers(weiri_lane *lane)
 int64_t
 weiri_lane_timers_wait_ms(const weiri_lane *lane)
 {
-    const weiri_timers *timers = &lane->processes.timers;
+    const weiri_timer_heap *timers = &lane->processes.timers;
     const weiri_world *world = lane->commands->config.world;
 
     if (timers->n == 0 || weiri_lane_life_of(lane) != WEIRI_LANE_SERVING || atomic_load_explicit(&lane->failed, memory_order_relaxed))

@@ -338,6 +338,70 @@ test_a_step_that_fails_is_held_and_others_go_on(void **state)
 }
 
 static void
+release(const char *key)
+{
+    testing_answer answer;
+    weir_error err;
+    const weiri_release_call call = { .aggregate = (uint16_t)weiri_schema_aggregate_find(side.schema, weiri_bytes_of("moving")),
+        .key = weiri_bytes_of(key),
+        .id = weiri_bytes_of("r"),
+        .reason = weiri_bytes_of("mended"),
+        .done = testing_answered,
+        .user = &answer };
+
+    testing_answer_init(&answer);
+    assert_int_equal(weiri_commands_release(side.commands, &call, &err), WEIR_OK);
+    testing_answer_wait(&answer);
+    assert_int_equal(answer.answer.status, WEIR_OK);
+}
+
+static weir_process mended;
+
+static void
+mended_start(weir_reaction *r, void *state, const void *event)
+{
+    const Testing__V1__MoveRequested *e = event;
+    Testing__V1__CloseMove c = TESTING__V1__CLOSE_MOVE__INIT;
+
+    c.move_id = weir_instance(r);
+    c.how = e->from;
+    (void)weir_send(r, &c.base);
+    weir_finish(r);
+    (void)state;
+}
+
+static void
+test_what_was_held_goes_on_once_the_module_is_mended_and_it_is_released(void **state)
+{
+    weir_module module = testing_process_module;
+    char how[64];
+
+    (void)state;
+    put("a", 10, "");
+    move("m1", "mistake-timer", "b", 1, 0);
+    move("m2", "mistake-key", "b", 1, 0);
+    ASSERT_COMES(held() == 2);
+    testing_side_close(&side);
+    mended = *module.processes[0];
+    mended.starts[0].react = mended_start;
+    module.processes[0] = &mended;
+    use(&module);
+    testing_side_open(&side);
+    release("m1");
+    assert_ends("m1", "mistake-timer");
+    ASSERT_COMES(held() == 1);
+    assert_false(ended("m2", how));
+    testing_side_close(&side);
+    testing_side_open(&side);
+    release("m2");
+    assert_ends("m2", "mistake-key");
+    ASSERT_COMES(held() == 0);
+    testing_side_close(&side);
+    use(&testing_process_module); /* before the module goes */
+    testing_side_open(&side);
+}
+
+static void
 test_a_loop_is_stopped_and_named(void **state)
 {
     uint64_t version;
@@ -540,6 +604,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_rejection_that_nobody_hears_is_listed_and_blocks_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_moves_at_once_conserve_coins_over_restarts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_step_that_fails_is_held_and_others_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_held_goes_on_once_the_module_is_mended_and_it_is_released, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_loop_is_stopped_and_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_process_added_later_starts_from_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_process_added_later_starts_from_the_beginning, set_up, tear_down),

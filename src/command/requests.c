@@ -145,17 +145,29 @@ weiri_commands_ask_outcome(
     return ask(c, WEIRI_REQUEST_LOOKUP, aggregate, key, id, done, user, err);
 }
 
-weir_status
-weiri_commands_ask_held(weiri_commands *c, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err)
+static weir_status
+ask_lane(weiri_commands *c, uint32_t partition, bool processes, weiri_answer_fn *done, void *user, weir_error *err)
 {
     static const char no_scope[1];
-    weiri_request request = { .kind = WEIRI_REQUEST_HELD, .done = done, .user = user };
+    weiri_request request = { .kind = WEIRI_REQUEST_HELD, .processes = processes, .done = done, .user = user };
     const weiri_bytes pieces[] = { { &request, sizeof request }, { no_scope, sizeof no_scope } };
 
     weiri_assert(partition < c->partitions);
     if (weiri_commands_lane(c, partition, NULL) != WEIRI_LANE_SERVING)
         return weiri_error_set(err, WEIR_FENCED, WEIRI_FENCED_WORDS);
     return send_to(c, &c->lanes[partition], pieces, sizeof pieces / sizeof *pieces, 0, err);
+}
+
+weir_status
+weiri_commands_ask_held(weiri_commands *c, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err)
+{
+    return ask_lane(c, partition, false, done, user, err);
+}
+
+weir_status
+weiri_commands_ask_processes(weiri_commands *c, uint32_t partition, weiri_answer_fn *done, void *user, weir_error *err)
+{
+    return ask_lane(c, partition, true, done, user, err);
 }
 
 /* A command of weir's own, on a shared log as anybody may send it: as JSON. */

@@ -69,18 +69,6 @@ find_offset(weiri_router *router, const weiri_route *route, weiri_route_tail *t,
 
 /* ---- routes ------------------------------------------------------------------------------------------------- */
 
-/* A process that is new here starts from now or from the beginning, as its deployer says; in a new log that is the same. */
-static uint64_t
-begin_position(const weiri_router *router, const weiri_route *route, size_t process)
-{
-    const weiri_commands_config *config = &router->commands->config;
-    uint64_t known = atomic_load(&router->commands->lanes[route->partition].processes.routed[process]);
-
-    if (known != WEIRI_NO_OFFSET)
-        return known;
-    return config->processes_from_beginning ? 0 : weiri_log_next_command(config->log, route->partition);
-}
-
 static void
 publish(weiri_router *router, weiri_route *route)
 {
@@ -103,7 +91,7 @@ begin_route(weiri_router *router, weiri_route *route)
     uint64_t from = UINT64_MAX;
 
     for (size_t i = 0; i < router->n; i++) {
-        route->positions[i] = begin_position(router, route, i);
+        route->positions[i] = atomic_load(&router->commands->lanes[route->partition].processes.routed[i]); /* recovery knows them all */
         if (route->positions[i] < from)
             from = route->positions[i];
     }
@@ -181,6 +169,7 @@ begin_again(weiri_router *router)
 
     for (uint32_t p = 0; p < router->partitions; p++) {
         weiri_route *route = &router->routes[p];
+        atomic_store(&router->commands->lanes[p].processes.retries, true);
         if (!route->on)
             continue;
         for (int which = 0; which < 2; which++)
@@ -241,6 +230,61 @@ weiri_router_stands(weiri_router *router, weir_error *ret_err)
     return ret_err->text[0] != '\0';
 }
 
+void
+weiri_router_again(weiri_router *router, weiri_bytes source, uint64_t sequence)
+{
+    const weiri_route_again again = { .sequence = sequence, .source_size = (uint32_t)source.size };
+    const weiri_bytes pieces[] = { { &again, sizeof again }, source };
+
+    if (weiri_mailbox_send(&router->again, pieces, 2, 0) == WEIR_OK)
+        weiri_signal_raise(weiri_log_moved(router->commands->config.log));
+}
+
+/* Finds the record that it comes of by its position, and routes it for this process alone. */
+static weir_status
+route_again(weiri_router *router, const weiri_route_again *again, weiri_bytes source)
+{
+    weiri_route *route = &router->once;
+    uint64_t position = (again->sequence >> WEIRI_SEQUENCE_SHIFT) - 1, offset;
+    size_t aggregate;
+    weir_status status = WEIR_OK;
+
+    if (!weiri_router_source_process(router->commands, source, &aggregate) || !weiri_router_source_partition(source, &route->partition) ||
+        route->partition >= router->partitions)
+        return WEIR_OK;
+    router->only = again->sequence;
+    router->only_process = aggregate - weiri_schema_process_aggregate(router->commands->config.schema, 0);
+    for (int which = 0; which < 2 && status == WEIR_OK; which++) {
+        weiri_route_tail *t = &route->tails[which];
+        status = find_offset(router, route, t, position, &offset);
+        place(t, offset);
+        while (status == WEIR_OK && (status = peek(router, route, t)) == WEIR_OK && t->have && t->record.source == position) {
+            status = weiri_route_record(router, route, &t->record);
+            t->have = false;
+        }
+    }
+    router->only = 0;
+    return status;
+}
+
+/* True: some was sent. What can't be sent now the lanes will ask for again. */
+static bool
+send_again(weiri_router *router)
+{
+    weiri_bytes item;
+    size_t at = 0, n = weiri_mailbox_take(&router->again, &router->taken);
+
+    while (weiri_mailbox_next(&router->taken, &at, &item)) {
+        weiri_route_again again;
+        memcpy(&again, item.data, sizeof again);
+        const weiri_bytes source = { (const uint8_t *)item.data + sizeof again, again.source_size };
+        if (route_again(router, &again, source) != WEIR_OK)
+            atomic_store(&router->refused, true);
+    }
+    weiri_buffer_clear(&router->taken);
+    return n > 0;
+}
+
 bool
 weiri_router_turn(weiri_router *router)
 {
@@ -254,6 +298,7 @@ weiri_router_turn(weiri_router *router)
     router->again_us = 0;
     router->full = false;
     router->err.text[0] = '\0';
+    moved = send_again(router);
     for (uint32_t p = 0; p < router->partitions; p++) {
         weiri_route *route = &router->routes[p];
         if (!goes(router, route))
@@ -314,6 +359,11 @@ weiri_router_new(weiri_commands *commands)
     router->last = weiri_allocate((size_t)router->partitions * n * router->partitions * sizeof *router->last);
     router->opening = weiri_allocate((size_t)router->partitions * n * router->partitions);
     weiri_lock_init(&router->lock);
+    weiri_signal_init(&router->nobody);
+    weiri_mailbox_init(&router->again, SIZE_MAX, SIZE_MAX, &router->nobody);
+    router->once.positions = weiri_allocate(n * sizeof *router->once.positions);
+    router->once.tails[0].topic = WEIRI_TOPIC_EVENTS;
+    router->once.tails[1].topic = WEIRI_TOPIC_OUTCOMES;
     for (uint32_t p = 0; p < router->partitions; p++) {
         weiri_route *route = &router->routes[p];
         route->partition = p;
@@ -356,6 +406,12 @@ weiri_router_free(weiri_router *router)
     weiri_release(router->last);
     weiri_release(router->opening);
     weiri_lock_fini(&router->lock);
+    weiri_mailbox_fini(&router->again);
+    weiri_signal_fini(&router->nobody);
+    weiri_buffer_fini(&router->taken);
+    weiri_chunk_fini(&router->once.tails[0].chunk);
+    weiri_chunk_fini(&router->once.tails[1].chunk);
+    weiri_release(router->once.positions);
     weiri_buffer_fini(&router->payload);
     weiri_buffer_fini(&router->headers);
     weiri_release(router);

@@ -21,9 +21,12 @@ void weiri_router_free(weiri_router *router); /* NULL is fine; after all answers
 /* One turn: reads and sends, or sees that all that it sent is durable. True: it moved. Without its thread. */
 bool weiri_router_turn(weiri_router *router);
 
+/* Sends one command again, which a lane has held and released. Thread: any. */
+void weiri_router_again(weiri_router *router, weiri_bytes source, uint64_t sequence);
 /* True: it can't go on, and *ret_err says why; it tries again by itself. Thread: any. */
 bool weiri_router_stands(weiri_router *router, weir_error *ret_err);
 
+bool weiri_router_source_partition(weiri_bytes source, uint32_t *ret_partition); /* which it routes, of a router's */
 /* Is `source` a router's of this log? *ret_aggregate: of the process, in the schema. */
 bool weiri_router_source_process(const weiri_commands *commands, weiri_bytes source, size_t *ret_aggregate);
 

@@ -35,6 +35,12 @@ struct weiri_router {
     uint64_t *last; /* (from, process, to): sequence of the last command sent; WEIRI_NO_OFFSET: not known */
     bool *opening;  /* by the same: the first one since nothing was known is under way, and alone, to see that it arrives */
     size_t n_opening;
+    weiri_mailbox again; /* weiri_route_again each, any thread sends */
+    weiri_signal nobody; /* the mailbox's: the thread sleeps on the log's signal */
+    weiri_buffer taken;  /* out of the mailbox */
+    weiri_route once;    /* of what is sent again */
+    uint64_t only;       /* the one sequence that is sent; 0: all */
+    size_t only_process;
     weir_error err;   /* of what has just failed, in words; "": there are none */
     weiri_lock lock;  /* guards words */
     weir_error words; /* why it stands still; "": it does not */
@@ -49,6 +55,11 @@ struct weiri_router {
     _Atomic bool ending;
     weiri_thread thread;
 };
+
+typedef struct weiri_route_again { /* then the source's name */
+    uint64_t sequence;
+    uint32_t source_size, zero;
+} weiri_route_again;
 
 typedef struct weiri_route_item { /* one command to be sent */
     size_t process;

@@ -36,6 +36,15 @@ weiri_router_source_process(const weiri_commands *commands, weiri_bytes source, 
     return true;
 }
 
+bool
+weiri_router_source_partition(weiri_bytes source, uint32_t *ret_partition)
+{
+    char text[SOURCE_ROOM];
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)source.size, (const char *)source.data);
+    return sscanf(text, "weir/%*16[0-9a-f]/%" SCNu32, ret_partition) == 1;
+}
+
 /* ---- sending ------------------------------------------------------------------------------------------------ */
 
 static size_t
@@ -112,14 +121,18 @@ weiri_route_send(weiri_router *router, weiri_route *route, const weiri_route_ite
     uint64_t *last = &router->last[place], fingerprint;
     bool shared = router->commands->front != NULL;
 
+    if (router->only != 0 && (item->sequence != router->only || item->process != router->only_process))
+        return WEIR_OK;
     source_name(router, route->partition, item->process, source);
+    (void)snprintf(id, sizeof id, "%" PRIu32 "-%" PRIu64 "-%" PRIu32, route->partition, item->source, item->index);
+    if (router->only != 0)
+        return submit(router, item, source, id, WEIRI_ANY_PREVIOUS);
     if (router->opening[place])
         return WEIR_BUSY;
     if (*last == WEIRI_NO_OFFSET && !shared && !weiri_commands_source(router->commands, to, weiri_bytes_of(source), last, &fingerprint))
         *last = 0;
     if (*last != WEIRI_NO_OFFSET && item->sequence <= *last)
         return WEIR_OK; /* the lane has it */
-    (void)snprintf(id, sizeof id, "%" PRIu32 "-%" PRIu64 "-%" PRIu32, route->partition, item->source, item->index);
     /* On a shared log nobody here knows what the lane has. The first one says nothing of what it follows, and goes alone: all before it
      * has been answered, or the position would not be here. */
     bool opens = *last == WEIRI_NO_OFFSET;

@@ -209,7 +209,7 @@ fill_state(const ask *a, const weiri_answer *answer, weiri_reply *reply)
         weiri_reply_problem(reply, status, "", status == WEIR_NO_MEMORY ? "no memory for this state" : "the state in memory can't be read");
         return;
     }
-    weiri_state_write(reply, name_of(a), a->key, answer->version, state);
+    weiri_state_write(reply, a->call.service->schema, name_of(a), a->key, answer->version, state);
     protobuf_c_message_free_unpacked(state, NULL);
 }
 

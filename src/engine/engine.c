@@ -41,6 +41,8 @@ open_commands(weiri_service *service, const char *build_id, const weiri_settings
         .queue_bytes = (size_t)weiri_settings_number(settings, "queue.size"),
         .window = (uint32_t)weiri_settings_number(settings, "window"),
         .checkpoint_events = (uint32_t)weiri_settings_number(settings, "checkpoint.events"),
+        .hops_most = (uint32_t)weiri_settings_number(settings, "processes.loop"),
+        .processes_from_beginning = weiri_settings_has(settings, "processes.start", "beginning"),
         .no_lanes = !service->roles.lane,
         .no_front = !service->roles.front,
         .outcome_ms = service->outcome_ms,

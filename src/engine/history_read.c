@@ -2,6 +2,7 @@
  * Folding an aggregate's past forward, and showing a page of it. Thread: one at a time. */
 #include "engine/history_read.h"
 #include "engine/events.h"
+#include "engine/instance.h"
 #include "engine/reply.h"
 #include "message/json.h"
 #include <inttypes.h>
@@ -9,7 +10,8 @@
 /* ---- state at a version -------------------------------------------------------------------------------- */
 
 void
-weiri_state_write(weiri_reply *reply, const char *aggregate, const char *key, uint64_t version, const ProtobufCMessage *state)
+weiri_state_write(
+    weiri_reply *reply, const weiri_schema *schema, const char *aggregate, const char *key, uint64_t version, const ProtobufCMessage *state)
 {
     weiri_buffer *to = &reply->body;
 
@@ -18,7 +20,7 @@ weiri_state_write(weiri_reply *reply, const char *aggregate, const char *key, ui
     weiri_member_text(to, "key", key);
     weiri_member_number(to, "version", version);
     weiri_member(to, "state");
-    weiri_json_add_message(to, state, WEIRI_JSON_DEFAULTS);
+    weiri_add_state(to, schema, aggregate, state);
     weiri_buffer_add_char(to, '}');
     weiri_reply_json(reply);
     reply->has_version = true;
@@ -42,7 +44,7 @@ weiri_history_read_state(const weiri_history_of *of, weiri_finder *finder, uint6
         status = weiri_state_fold(state, of->schema, &record, err);
     }
     if (status == WEIR_OK)
-        weiri_state_write(reply, of->past.aggregate, of->past.key, version, state);
+        weiri_state_write(reply, of->schema, of->past.aggregate, of->past.key, version, state);
     weiri_past_fini(&past);
     protobuf_c_message_free_unpacked(state, NULL);
     return status;
@@ -86,7 +88,7 @@ write_event(
     weir_status status = weiri_event_write(to, of->schema, record, of->past.partition, offset, err);
     if (status == WEIR_OK && state != NULL) {
         weiri_member(to, "state");
-        weiri_json_add_message(to, state, WEIRI_JSON_DEFAULTS);
+        weiri_add_state(to, of->schema, of->past.aggregate, state);
     }
     weiri_buffer_add_char(to, '}');
     return status;

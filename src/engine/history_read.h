@@ -29,6 +29,7 @@ WEIR_MUST_USE weir_status weiri_history_read_page(
     const weiri_history_of *of, weiri_finder *finder, const weiri_page *page, weiri_reply *reply, weir_error *err);
 
 /* The whole answer of a state. */
-void weiri_state_write(weiri_reply *reply, const char *aggregate, const char *key, uint64_t version, const ProtobufCMessage *state);
+void weiri_state_write(weiri_reply *reply, const weiri_schema *schema, const char *aggregate, const char *key, uint64_t version,
+    const ProtobufCMessage *state);
 
 #endif

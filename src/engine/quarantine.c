@@ -90,11 +90,11 @@ ask_held(weiri_service *service, uint32_t from, uint32_t to, held *all, weir_err
 }
 
 static bool
-record_at(weiri_service *service, weiri_chunk *chunk, uint32_t partition, uint64_t offset, weiri_record *ret_record)
+record_at(weiri_service *service, weiri_chunk *chunk, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_record *ret_record)
 {
     weir_error err;
     uint64_t at;
-    weir_status status = weiri_log_read(service->log, WEIRI_TOPIC_COMMANDS, partition, offset, chunk, &err);
+    weir_status status = weiri_log_read(service->log, topic, partition, offset, chunk, &err);
 
     while (status == WEIR_OK && weiri_chunk_next(chunk, ret_record, &at, &status))
         if (status == WEIR_OK && at == offset)
@@ -105,7 +105,7 @@ record_at(weiri_service *service, weiri_chunk *chunk, uint32_t partition, uint64
 static void
 write_data(weiri_buffer *to, const weiri_schema *schema, const weiri_record *record)
 {
-    const weiri_type *type = weiri_schema_find(schema, record->type);
+    const weiri_type *type = weiri_schema_find_of(schema, record->type, record->aggregate);
     ProtobufCMessage *message = type == NULL
                                     ? NULL
                                     : protobuf_c_message_unpack(type->descriptor, NULL, record->payload.size, record->payload.data);
@@ -155,7 +155,9 @@ write_command(weiri_service *service, weiri_chunk *chunk, const item *of, bool d
     weiri_buffer_add_text(to, of->row.released ? ",\"released\":true" : ",\"released\":false");
     weiri_member_number(to, "command", of->row.command);
     weiri_member_number(to, "outcome", of->row.outcome);
-    if (record_at(service, chunk, of->partition, of->row.command, &record))
+    if (of->row.cause && record_at(service, chunk, WEIRI_TOPIC_OUTCOMES, of->partition, of->row.outcome, &record))
+        weiri_member_bytes(to, "why", record.payload);
+    if (record_at(service, chunk, WEIRI_TOPIC_COMMANDS, of->partition, of->row.command, &record))
         write_record(to, service->schema, &record, of, data);
 }
 

@@ -160,6 +160,11 @@ void weiri_service_held(weiri_service *service, const char *aggregate, const cha
 void weiri_service_release(
     weiri_service *service, const char *aggregate, const char *key, const char *reason, bool discard, weiri_reply *reply);
 
+/* GET /processes: each process and how far its routers are; timers that are pending and rejections that nobody heard, of the partitions
+ * served here, at most WEIRI_PENDING_SHOWN of each. Waits for the lanes. */
+enum { WEIRI_PENDING_SHOWN = 1000 };
+void weiri_service_processes(weiri_service *service, weiri_reply *reply);
+
 /* Dead letters of views: events that a view could not take, and what was discarded. view NULL: of all views; as bounded as above. */
 void weiri_service_letters(weiri_service *service, const char *view, weiri_reply *reply);
 /* One, with what the event says; `event`: PARTITION-COMMAND-INDEX. */

@@ -15,6 +15,7 @@ weiri_handler weiri_http_table, weiri_http_query, weiri_http_views, weiri_http_r
 weiri_handler weiri_http_changes;
 /* quarantine.c */
 weiri_handler weiri_http_quarantine, weiri_http_held, weiri_http_release;
+weiri_handler weiri_http_processes;
 /* letters.c */
 weiri_handler weiri_http_letters, weiri_http_letter, weiri_http_letter_retry, weiri_http_letter_discard;
 /* about.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The quarantine: what is held there, and letting an aggregate out. The lanes are asked and waited for: on the pool's threads. */
+ * The quarantine: what is held there, and letting an aggregate out; and processes. The lanes are asked and waited for: on the pool's threads. */
 #include "http/handlers.h"
 #include "http/routes.h"
 
@@ -20,6 +20,25 @@ weiri_http_quarantine(weiri_request *request)
 
     if (weiri_http_parameters_known(request, names))
         weiri_request_run(request, list);
+}
+
+static bool
+list_processes(void *argument)
+{
+    weiri_request *request = argument;
+
+    weiri_service_processes(request->http->service, &request->reply);
+    weiri_request_ready(request);
+    return true;
+}
+
+void
+weiri_http_processes(weiri_request *request)
+{
+    static const char *const names[] = { NULL };
+
+    if (weiri_http_parameters_known(request, names))
+        weiri_request_run(request, list_processes);
 }
 
 /* Only "true" sets it: the handler has refused whatever is neither. */

@@ -23,6 +23,8 @@ const weiri_route weiri_routes[] = {
     { "GET", "/quarantine/{aggregate}/{key}", weiri_http_held, WEIRI_ROUTE_NO_BODY, "what is held of one; ?data=true with what it says" },
     { "POST", "/quarantine/{aggregate}/{key}/release", weiri_http_release, WEIRI_ROUTE_NO_BODY,
         "let it take commands again: ?reason=TEXT&discard=true" },
+    { "GET", "/processes", weiri_http_processes, WEIRI_ROUTE_NO_BODY,
+        "processes, their pending timers, and rejections that none of them heard" },
     { "GET", "/letters", weiri_http_letters, WEIRI_ROUTE_NO_BODY, "events that views could not take, and those discarded" },
     { "GET", "/letters/{view}", weiri_http_letters, WEIRI_ROUTE_NO_BODY, "those of one view" },
     { "GET", "/letters/{view}/{event}", weiri_http_letter, WEIRI_ROUTE_NO_BODY, "one of them, with what the event says" },

@@ -397,6 +397,13 @@ weiri_service_quarantine(weiri_service *service, weiri_reply *reply)
 }
 
 void
+weiri_service_processes(weiri_service *service, weiri_reply *reply)
+{
+    (void)service;
+    say(reply, "quarantine");
+}
+
+void
 weiri_service_held(weiri_service *service, const char *aggregate, const char *key, bool data, weiri_reply *reply)
 {
     (void)service;

@@ -37,6 +37,13 @@
 #define WEIRI_HEADER_ATTEMPT "weir-attempt"
 #define WEIRI_HEADER_DISCARD "weir-discard"
 
+/* Headers that lanes write, beside those of record.h. They stand where a process has a hand in it, and nowhere else. */
+#define WEIRI_HEADER_PROCESS "weir-process"                   /* of a rejection of such a command: whose it was ... */
+#define WEIRI_HEADER_REJECTED "weir-rejected"                 /* ... the command's type ... */
+#define WEIRI_HEADER_REJECTED_COMMAND "weir-rejected-command" /* ... and its bytes */
+#define WEIRI_HEADER_UNANSWERED "weir-unanswered"             /* 1: of a rejection that no process hears */
+#define WEIRI_HEADER_ROUTED "weir-routed" /* of any event or outcome: "process=position ..." of the partition's router */
+
 /* Codes of rejections that are told with another status than REJECTED. */
 #define WEIRI_CODE_GAP "gap"                           /* CONFLICT */
 #define WEIRI_CODE_TOO_MANY_SOURCES "too-many-sources" /* BUSY */

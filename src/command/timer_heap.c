@@ -4,7 +4,7 @@
 #include "command/lane_process.h"
 
 static void
-swap(weiri_timers *t, size_t i, size_t k)
+swap(weiri_timer_heap *t, size_t i, size_t k)
 {
     struct weiri_timer_slot slot = t->slots[i];
 
@@ -13,7 +13,7 @@ swap(weiri_timers *t, size_t i, size_t k)
 }
 
 void
-weiri_due_return(weiri_timers *t, int64_t at_ms, weiri_timer *timer)
+weiri_timer_heap_return(weiri_timer_heap *t, int64_t at_ms, weiri_pending_timer *timer)
 {
     if (t->n == t->room) {
         t->room = t->room == 0 ? 64 : 2 * t->room;
@@ -26,10 +26,11 @@ weiri_due_return(weiri_timers *t, int64_t at_ms, weiri_timer *timer)
 }
 
 void
-weiri_due_add(weiri_timers *t, int64_t at_ms, uint16_t aggregate, uint64_t hash, weiri_bytes key, const char *name, uint64_t set_by)
+weiri_timer_heap_add(
+    weiri_timer_heap *t, int64_t at_ms, uint16_t aggregate, uint64_t hash, weiri_bytes key, const char *name, uint64_t set_by)
 {
     size_t name_size = strlen(name);
-    weiri_timer *timer = weiri_allocate(sizeof *timer + name_size + key.size + 2);
+    weiri_pending_timer *timer = weiri_allocate(sizeof *timer + name_size + key.size + 2);
 
     timer->set_by = set_by;
     timer->hash = hash;
@@ -38,13 +39,13 @@ weiri_due_add(weiri_timers *t, int64_t at_ms, uint16_t aggregate, uint64_t hash,
     timer->key_size = (uint8_t)key.size;
     memcpy(timer->names, name, name_size);
     memcpy(timer->names + name_size + 1, key.data, key.size);
-    weiri_due_return(t, at_ms, timer);
+    weiri_timer_heap_return(t, at_ms, timer);
 }
 
-weiri_timer *
-weiri_due_take(weiri_timers *t, int64_t *ret_at_ms)
+weiri_pending_timer *
+weiri_timer_heap_take(weiri_timer_heap *t, int64_t *ret_at_ms)
 {
-    weiri_timer *timer = t->slots[0].timer;
+    weiri_pending_timer *timer = t->slots[0].timer;
 
     *ret_at_ms = t->slots[0].at_ms;
     t->slots[0] = t->slots[--t->n];
@@ -61,10 +62,10 @@ weiri_due_take(weiri_timers *t, int64_t *ret_at_ms)
 }
 
 void
-weiri_due_fini(weiri_timers *t)
+weiri_timer_heap_fini(weiri_timer_heap *t)
 {
     for (size_t i = 0; i < t->n; i++)
         weiri_release(t->slots[i].timer);
     weiri_release(t->slots);
-    *t = (weiri_timers){ 0 };
+    *t = (weiri_timer_heap){ 0 };
 }
