@@ -87,6 +87,10 @@ class TransferCase(ShopCase):
         self.assertEqual(moved, {})
         return ends
 
+    def assert_nothing_is_pending(self, client):
+        listed = client.get("/processes")[2]
+        self.assertEqual((listed["timers"], listed["unanswered"], listed["unansweredTotal"]), ([], [], 0))
+
     def start_customers(self):
         self.customers = [Customer(self, i) for i in range(CLIENTS)]
         for customer in self.customers:
