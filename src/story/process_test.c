@@ -183,7 +183,7 @@ test_mistakes_of_a_step_and_of_a_story_are_named(void **state)
     expect("test t\nwhen MoveRequested move_id=m from=mistake-timer\n", 1,
         "a.story:2: process moving of m scheduled the timer 'patince', for which it has no row\n");
     expect("test t\nrun RequestMove move_id=m from=mistake-send\n", 1, "process moving of m sent testing.v1.Tick");
-    expect("test t\ngiven MoveRequested move_id=m from=mistake-key\n", 1, "process moving of m sent a command without a key");
+    expect("test t\ngiven MoveRequested move_id=m from=mistake-key\n", 1, "process moving of m sent what can't be sent: purse_id");
     expect("test t\nrun MoveRequested move_id=m\n", 1, "no command 'MoveRequested'");
     expect("test t\nwhen MoveRequestd move_id=m\n", 1, "'MoveRequestd'");
     expect("test t\nstate moving m\n", 1, "nothing has happened to moving m");

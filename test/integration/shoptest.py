@@ -31,11 +31,11 @@ class ShopCase(Case):
                 counts[code] = counts.get(code, 0) + n
         return counts
 
-    def all_rows(self, client, view, table, order):
+    def all_rows(self, client, view, table, order, **filters):
         """Of a table of any size, page by page; `order` makes the pages one."""
         found = []
         while True:
-            status, _, rows = client.get(f"/views/{view}/{table}", limit=10000, offset=len(found), order=order)
+            status, _, rows = client.get(f"/views/{view}/{table}", limit=10000, offset=len(found), order=order, **filters)
             self.assertEqual(status, 200, rows)
             found += rows
             if len(rows) < 10000:

@@ -21,6 +21,7 @@ KILLS = int(os.environ.get("WEIR_TEST_ORDER_KILLS", "30"))
 CLIENTS, ARTICLES = 64, 10
 OPENING = 40
 QUIET_S = 120
+SHOWN = 1000 # timers in a listing, at most
 JSON = {"Content-Type": "application/json"}
 
 
@@ -139,6 +140,11 @@ class Orders(ShopCase):
                 self.assertEqual(self.stock_as_it_is(client, received), wanted)
             time.sleep(0.2)
         self.assertEqual(client.get("/views/balance/queries/wrong")[2], [])
+        listed = client.get("/processes")[2]
+        self.assertEqual((listed["unanswered"], listed["unansweredTotal"]), ([], 0))
+        self.assertEqual({timer["timer"] for timer in listed["timers"]}, {"payment"} if ends["confirmed"] > 0 else set())
+        if len(listed["timers"]) < SHOWN:
+            self.assertEqual(len(listed["timers"]), ends["confirmed"])
         for sku, (n, on_hand, kept, sold, _) in wanted.items():
             self.assertEqual(on_hand + kept + sold, n, sku)
             self.assertGreaterEqual(min(on_hand, kept, sold), 0, sku)

@@ -30,6 +30,7 @@ class Transfers(TransferCase):
         client = self.client(self.server)
         self.wait_until_quiet(client)
         ends = self.assert_money_is_conserved(client)
+        self.assert_nothing_is_pending(client)
         self.assertEqual(sum(ends.values()), sum(customer.sent for customer in self.customers))
         before = self.dumps()
         self.server.stop()

@@ -67,7 +67,7 @@ class TransferCase(ShopCase):
         transfers = self.all_rows(client, "transfers", "transfer", "transfer_id")
         moved = collections.defaultdict(list)
         balances = collections.Counter()
-        for row in self.all_rows(client, "statement", "movement", "account_id,version"):
+        for row in self.all_rows(client, "statement", "movement", "account_id,version", account_id="like.a%"):
             balances[row["account_id"]] += row["cents"]
             self.assertEqual(row["balance_cents"], balances[row["account_id"]], row)
             if row["transfer_id"] is not None:
@@ -86,6 +86,10 @@ class TransferCase(ShopCase):
             ends[row["reason"] or row["status"]] += 1
         self.assertEqual(moved, {})
         return ends
+
+    def assert_nothing_is_pending(self, client):
+        listed = client.get("/processes")[2]
+        self.assertEqual((listed["timers"], listed["unanswered"], listed["unansweredTotal"]), ([], [], 0))
 
     def start_customers(self):
         self.customers = [Customer(self, i) for i in range(CLIENTS)]
