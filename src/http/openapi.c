@@ -75,6 +75,8 @@ responses_of(const char *reply)
 
     if (reply != NULL && strcmp(reply, "Rows") == 0)
         json_object_set_new(json_object_get(good, "content"), "text/csv", json_pack("{s:{s:s}}", "schema", "type", "string"));
+    if (reply != NULL && strcmp(reply, "Routes") == 0) /* as people read it, and the console */
+        json_object_update_new(json_object_get(good, "content"), json_pack("{s:{},s:{}}", "text/plain", "text/html"));
     return json_pack("{s:o,s:{s:s},s:{s:s},s:o}", "200", good, "204", "description", "nothing to say", "304", "description", "as it was",
         "default", problem);
 }

@@ -170,7 +170,8 @@ class Console(Case):
             self.shows("Accepted: StockSold; mug-3 is at version 2", "30")
             self.picture("shop")
             self.assertEqual(self.driver.get_log("browser"), [])
-            self.label("Quantity").send_keys("00")  # a hundred
+            self.label("Quantity").clear()
+            self.label("Quantity").send_keys("100")
             self.button("Sell").click()
             self.shows("Refused: 100 of mug-3 wanted, 30 on hand")
             self.driver.get_log("browser")

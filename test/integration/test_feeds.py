@@ -15,7 +15,7 @@ import unittest
 from weirtest import SHOP, WEIR, Case, Client, Server, ServerCase, weir
 
 CLIENTS = int(os.environ.get("WEIR_TEST_FEEDS", 1000))
-SECONDS = 15
+SECONDS = int(os.environ.get("WEIR_TEST_FEEDS_S", 15))
 BATCHES, BATCH = 60, 10
 FRAME = re.compile(rb"\r\n[0-9a-fA-F]+\r\n")
 EVENT = re.compile(rb'"partition":(\d+),"offset":(\d+)')

@@ -59,7 +59,7 @@ class Document:
         if kind == "text/html": # what is no HTTP is answered by the library, which knows no JSON
             assert status >= 400, (target, status)
             return
-        content = response["content"].get(kind) or response["content"].get("*/*")
+        content = response["content"].get(kind, response["content"].get("*/*"))
         assert content is not None, f"{method} {target}: {status} {kind} is not in {list(response['content'])}"
         if "x-each-line" in content:
             for line in body.splitlines()[:200]: # there may be ten thousand
