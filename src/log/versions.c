@@ -105,8 +105,9 @@ append_version(weiri_log *log, const weiri_world *world, size_t number, weiri_by
         .key = weiri_bytes_of(key),
         .payload = text,
     };
+    /* The reserve is for what must be written all the same, and this is once a version: reading starts on a full disk too. */
     weir_status status = weiri_log_state(log, err);
-    if (status != WEIR_OK)
+    if (status != WEIR_OK && status != WEIR_BUSY)
         return status;
     weiri_staged_add(&append.topics[WEIRI_TOPIC_SCHEMAS], &record);
     weiri_log_append(log, &append);
