@@ -122,7 +122,7 @@ class Poison(Case):
         self.assert_verified()
 
     def see(self):
-        self.assertRegex(self.dead(0, "list").stdout, r"(?m)^counter/p +quarantined +testing.v1.Add +k +20\S+Z +1$")
+        self.assertRegex(self.dead(0, "list").stdout, r"(?m)^counter/p +quarantined +deciding this command has ended .* +testing.v1.Add +k +20\S+Z +1$")
         shown = json.loads(self.dead(0, "show", "counter/p", "--data", "--json").stdout)
         self.assertEqual(shown["held"], 1)
         command = shown["commands"][0]
