@@ -30,7 +30,7 @@ next_verb(const char **at, size_t *ret_size)
     int depth = 0;
 
     while (*p != '\0') {
-        const char *word = p + strspn(p, " ");
+        const char *word = p + strspn(p, " \n");
         size_t size = strspn(word, "abcdefghijklmnopqrstuvwxyz");
         for (p = word; *p != '\0' && (depth > 0 || *p != '|'); p++)
             depth = *p == '[' ? depth + 1 : *p == ']' ? depth - 1 : depth;

@@ -87,8 +87,8 @@ class Bash(Case):
                 (("",), commands() + ["help", "--help", "--version"]), (("ve",), ["verify", "version"]), (("run", "--lis"), ["--listen"]),
                 (("run", "s"), ["shop.so", "shop.data"]), (("run", "shop.so", "--log", ""), ["embedded", "kafka"]),
                 (("run", "--log", "="), ["embedded", "kafka"]), (("run", "--log", "=", "k"), ["kafka"]), (("run", "--dir", ""), ["shop.data"]),
-                (("run", "--dev", "--jso"), ["--json"]), (("run", "--partitions", ""), []), (("view", ""), ["list", "query", "rows", "status", "rebuild", "dump"]),
-                (("view", "re"), ["rebuild"]), (("topics", ""), ["plan", "apply"]), (("acl", ""), ["print"]), (("completion", "z"), ["zsh"]),
+                (("run", "--dev", "--jso"), ["--json"]), (("run", "--partitions", ""), []), (("view", ""), ["list", "query", "rows", "status", "rebuild", "pause", "resume", "diff", "dump"]),
+                (("view", "re"), ["rebuild", "resume"]), (("topics", ""), ["plan", "apply"]), (("acl", ""), ["print"]), (("completion", "z"), ["zsh"]),
                 (("show", "--li"), []), (("load", "-F", ""), ["shop.so", "shop.data"]), (("nonsense", "--j"), [])):
             self.assertEqual(sorted(self.complete(*words)), sorted(expected), words)
 
@@ -113,7 +113,7 @@ class Zsh(Case):
             said = self.ask(command, "--")
             names = [re.match(r"\*(--[a-z.-]+)(=?)\[", line)[1].rstrip("=") for line in said if line.startswith("*--")]
             self.assertEqual(sorted(names), sorted(options(command)), command)
-        self.assert_words("\n".join(self.ask("view", "")), "1:what:(list query rows status rebuild dump)")
+        self.assert_words("\n".join(self.ask("view", "")), "1:what:(list query rows status rebuild pause resume diff dump)")
         run = "\n".join(self.ask("run", ""))
         self.assert_words(run, "*--log=[", ":VALUE:(embedded kafka)", "*--dir=[", ":VALUE:_files -/", "*-F[", ":FILE:_files", "*:file:_files")
 
