@@ -258,7 +258,7 @@ weiri_service_ready(weiri_service *service, weiri_reply *reply)
         weiri_reply_problem(reply, WEIR_CLOSED, "", "the engine is closing");
         return;
     }
-    if (weiri_log_state(service->log, &err) != WEIR_OK || copy_ready(service, &err) != WEIR_OK || lanes_ready(service, &err) != WEIR_OK) {
+    if (weiri_log_state(service->log, &err) != WEIR_OK || lanes_ready(service, &err) != WEIR_OK || copy_ready(service, &err) != WEIR_OK) {
         bool failed = err.status == WEIR_IO;
         err.status = failed ? WEIR_IO : WEIR_BUSY;
         weiri_reply_error(reply, failed ? WEIRI_LOG_FAILED : "not-ready", &err);

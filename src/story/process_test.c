@@ -143,7 +143,7 @@ static void
 test_a_loop_ends_and_is_named(void **state)
 {
     expect("test t\nrun Put purse_id=a coins=-100000 loop_id=l\n", 1,
-        "a.story:2: process looping of l: no end after 65536 steps: it sends in a loop\n");
+        "a.story:2: process looping of l: no end after 4096 steps: it sends in a loop\n");
 }
 
 static void

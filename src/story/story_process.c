@@ -31,7 +31,10 @@ new_mail(weiri_story_mail_kind kind, uint16_t process, weiri_bytes key, const we
 static void
 add_mail(weiri_story_mail **list, size_t *n, weiri_story_mail mail)
 {
-    *list = weiri_reallocate(*list, (*n + 1) * sizeof **list);
+    enum { LEAST = 8 };
+
+    if (*n == 0 || (*n >= LEAST && (*n & (*n - 1)) == 0)) /* it has as much room as the power of two above */
+        *list = weiri_reallocate(*list, (*n < LEAST ? LEAST : 2 * *n) * sizeof **list);
     (*list)[(*n)++] = mail;
 }
 

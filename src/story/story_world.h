@@ -8,7 +8,7 @@
 #include "command/reaction.h"
 #include "query/query.h"
 
-enum { WEIRI_STORY_STEPS_MOST = 65536 }; /* that processes take because of one step of a story */
+enum { WEIRI_STORY_STEPS_MOST = 4096 }; /* that processes take because of one step of a story; as processes.loop is by default */
 
 /* What becomes of what a process does. */
 typedef enum weiri_story_how {
