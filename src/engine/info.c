@@ -234,21 +234,6 @@ lanes_ready(weiri_service *service, weir_error *err)
     return WEIR_OK;
 }
 
-/* On a shared log: the copy has been where the log ends, once. */
-static weir_status
-copy_ready(weiri_service *service, weir_error *err)
-{
-    weiri_log_metrics metrics;
-
-    if (!weiri_log_shared(service->log))
-        return WEIR_OK;
-    weiri_log_metrics_get(service->log, &metrics);
-    if (metrics.shared.behind == 0)
-        return WEIR_OK;
-    return weiri_error_set(err, WEIR_BUSY, "the local copy of %" PRIu32 " of %" PRIu32 " partitions has not caught up with the log yet",
-        metrics.shared.behind, service->identity->partitions);
-}
-
 void
 weiri_service_ready(weiri_service *service, weiri_reply *reply)
 {
@@ -258,7 +243,8 @@ weiri_service_ready(weiri_service *service, weiri_reply *reply)
         weiri_reply_problem(reply, WEIR_CLOSED, "", "the engine is closing");
         return;
     }
-    if (weiri_log_state(service->log, &err) != WEIR_OK || lanes_ready(service, &err) != WEIR_OK || copy_ready(service, &err) != WEIR_OK) {
+    if (weiri_log_state(service->log, &err) != WEIR_OK || lanes_ready(service, &err) != WEIR_OK ||
+        (weiri_log_shared(service->log) && weiri_log_followed(service->log, &err) != WEIR_OK)) {
         bool failed = err.status == WEIR_IO;
         err.status = failed ? WEIR_IO : WEIR_BUSY;
         weiri_reply_error(reply, failed ? WEIRI_LOG_FAILED : "not-ready", &err);

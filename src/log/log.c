@@ -216,6 +216,12 @@ weiri_log_leave(weiri_log *log)
 }
 
 weir_status
+weiri_log_followed(weiri_log *log, weir_error *err)
+{
+    return log->shared->followed(log, err);
+}
+
+weir_status
 weiri_log_send(weiri_log *log, uint32_t partition, const weiri_record *command, weiri_sent_fn *done, void *user, weir_error *err)
 {
     weiri_assert(partition < log->identity.partitions);

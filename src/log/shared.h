@@ -52,6 +52,7 @@ typedef struct weiri_shared_ops {
     void (*release)(weiri_log *log, uint32_t partition);
     void (*leave)(weiri_log *log);
     weir_status (*send)(weiri_log *log, uint32_t partition, const weiri_record *command, weiri_sent_fn *done, void *user, weir_error *err);
+    weir_status (*followed)(weiri_log *log, weir_error *err);
 } weiri_shared_ops;
 
 bool weiri_log_shared(const weiri_log *log);
@@ -70,6 +71,10 @@ void weiri_log_leave(weiri_log *log);
  * error `done` is never called. Thread: any. */
 WEIR_MUST_USE weir_status weiri_log_send(
     weiri_log *log, uint32_t partition, const weiri_record *command, weiri_sent_fn *done, void *user, weir_error *err);
+
+/* Has the local copy been where the log ends, once, and does it go on? Errors: BUSY: not yet; CORRUPT: a partition can't be followed any
+ * more, with why. Thread: any. */
+WEIR_MUST_USE weir_status weiri_log_followed(weiri_log *log, weir_error *err);
 
 /* What a record of outcomes says beyond outcome.h, on a shared log only: an accepted command with events has one, too, in the
  * topic and not in the local copy, weir.accepted with

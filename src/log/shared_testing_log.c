@@ -399,7 +399,8 @@ static const weiri_log_ops ops = { .append = double_append,
     .checksum = testing_copy_checksum,
     .metrics = double_metrics,
     .close = double_close };
-static const weiri_shared_ops shared_ops = { double_join, double_claim, double_serve, double_release, double_leave, double_send };
+static const weiri_shared_ops shared_ops = { double_join, double_claim, double_serve, double_release, double_leave, double_send,
+    double_fine };
 
 weiri_log *
 testing_cluster_open(testing_cluster *c)

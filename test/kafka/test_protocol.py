@@ -163,6 +163,9 @@ class OldLog(BrokerCase):
         print(f"10: topics of 5 commands, grown by {grown}, under a directory of 10: {self.world.ready('node')[1]}")
         self.assertEqual(self.on_hand(), 10)  # queries go on
         server.stop()
+        server = self.world.start("node", "--roles", "views")
+        self.wait(lambda: "older day" in self.world.ready("node")[1], lambda: f"views alone don't say it: {self.world.ready('node')}")
+        server.stop()
         self.assertEqual([int(headers["ce_sequence"]) for *_, headers, _ in self.world.topic("events")], list(range(1, 6 + grown)))
 
     def test_topics_of_an_older_day_under_a_newer_directory(self):

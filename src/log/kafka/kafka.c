@@ -69,6 +69,27 @@ state(weiri_log *log, weir_error *err)
 }
 
 static weir_status
+followed(weiri_log *log, weir_error *err)
+{
+    weiri_kafka *k = (weiri_kafka *)log;
+    weir_status status = WEIR_OK;
+    uint32_t behind = 0;
+
+    weiri_lock_take(&k->lock);
+    for (uint32_t p = 0; p < k->log.identity.partitions && status == WEIR_OK; p++) {
+        behind += !atomic_load(&k->parts[p].followed);
+        status = k->parts[p].halted.status;
+        if (status != WEIR_OK)
+            *err = k->parts[p].halted;
+    }
+    weiri_lock_give(&k->lock);
+    if (status != WEIR_OK || behind == 0)
+        return status;
+    return weiri_error_set(err, WEIR_BUSY, "the local copy of %" PRIu32 " of %" PRIu32 " partitions has not caught up with the log yet",
+        behind, k->log.identity.partitions);
+}
+
+static weir_status
 read(weiri_log *log, weiri_topic topic, uint32_t partition, uint64_t offset, weiri_chunk *chunk, weir_error *err)
 {
     return weiri_log_read(((weiri_kafka *)log)->copy, topic, partition, offset, chunk, err);
@@ -249,6 +270,7 @@ static const weiri_shared_ops kafka_shared_ops = {
     .release = release,
     .leave = weiri_kafka_leave,
     .send = weiri_kafka_send,
+    .followed = followed,
 };
 
 static void
