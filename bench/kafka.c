@@ -469,7 +469,8 @@ measure_all(const char *self, const char *brokers, unsigned events, const char *
         "writes and commits what weir writes, an event and an outcome with their headers. It keeps, checks and answers nothing.\n"
         "kafka-loop: that loop beside one that writes the event alone, without headers. kafka-recovery: the limit is a member of a\n"
         "group that takes over from a killed one.\n");
-    fprintf(stderr, "Recovered from were %u events, with checkpoint, without it, and without the local copy as well.\n", events);
+    if (only[0] == '\0')
+        fprintf(stderr, "Recovered from were %u events, with checkpoint, without it, and without the local copy as well.\n", events);
 }
 
 int
