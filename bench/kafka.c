@@ -79,14 +79,14 @@ percentile(int64_t *took_ns, unsigned n, int percent)
 static struct {
     double p99[ROUNDS];
     unsigned made, used;
-} kept[SERIES];
+} tails[SERIES];
 
 static bool
 was_kept(const context *c, int series, double *ret)
 {
-    if (c->percent != 99 || kept[series].used == kept[series].made)
+    if (c->percent != 99 || tails[series].used == tails[series].made)
         return false;
-    *ret = kept[series].p99[kept[series].used++];
+    *ret = tails[series].p99[tails[series].used++];
     return true;
 }
 
@@ -94,7 +94,7 @@ static double
 asked_for(const context *c, int series, int64_t *took_ns, unsigned n)
 {
     if (c->percent != 99)
-        kept[series].p99[kept[series].made++] = percentile(took_ns, n, 99);
+        tails[series].p99[tails[series].made++] = percentile(took_ns, n, 99);
     return percentile(took_ns, n, c->percent);
 }
 
@@ -469,7 +469,8 @@ measure_all(const char *self, const char *brokers, unsigned events, const char *
         "writes and commits what weir writes, an event and an outcome with their headers. It keeps, checks and answers nothing.\n"
         "kafka-loop: that loop beside one that writes the event alone, without headers. kafka-recovery: the limit is a member of a\n"
         "group that takes over from a killed one.\n");
-    fprintf(stderr, "Recovered from were %u events, with checkpoint, without it, and without the local copy as well.\n", events);
+    if (only[0] == '\0')
+        fprintf(stderr, "Recovered from were %u events, with checkpoint, without it, and without the local copy as well.\n", events);
 }
 
 int

@@ -234,7 +234,7 @@ kill_at_steps(world *w, unsigned *random, bool retry)
 
     close_views(w);
     close_log(w);
-    for (uint64_t steps = 0;; steps += 1 + (*random = *random * 1103515245 + 12345, *random >> 16) % 11) {
+    for (uint64_t steps = 0;; steps += 1 + (*random = *random * 1103515245 + 12345, *random >> 16) % 29) {
         pid_t child = fork();
         weiri_assert(child >= 0);
         if (child == 0)

@@ -26,7 +26,7 @@ class Feed:
     """One client of a feed: knows what it has seen, and where to go on."""
 
     def __init__(self, port, path="/events?after=now", last=None):
-        self.port, self.path, self.last, self.seen, self.ended, self.text = port, path, last, [], False, b""
+        self.port, self.path, self.last, self.seen, self.ended, self.text, self.why = port, path, last, [], False, b"", "its end"
 
     def connect(self):
         self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -41,7 +41,8 @@ class Feed:
             more = self.socket.recv(1 << 18)
         except (BlockingIOError, InterruptedError):
             return
-        except ConnectionError:
+        except ConnectionError as error:
+            self.why = error
             more = b""
         self.ended = more == b""
         self.raw += more
@@ -155,7 +156,7 @@ class Many(Case):
         while time.monotonic() < until or kills < len(feeds) // 2:
             for key, _ in selector.select(0.01):
                 key.data.read()
-                self.assertFalse(key.data.ended)
+                self.assertFalse(key.data.ended, f"{kills} kills, a feed ended: head {key.data.head}, {len(key.data.seen)} events, {key.data.why}: {key.data.raw[-200:]}")
             for _ in range(8):
                 order = order or random.sample(feeds[: len(feeds) // 2], len(feeds) // 2)
                 feed = order.pop()

@@ -25,6 +25,7 @@ chaos = importlib.util.module_from_spec(importlib.util.spec_from_loader("chaos",
 loader.exec_module(chaos)
 
 SECONDS = 60  # for what is waited for; nothing is measured
+PATIENT = ("--set", "broker.session.timeout.ms=20000")  # one broker: nobody is to be thought dead on a busy machine
 QUICK = ("-X", "session.timeout.ms=6000")
 apps = itertools.count(1)
 
@@ -129,7 +130,7 @@ class BrokerCase(unittest.TestCase):
     def setUpClass(cls):
         cls.proxy = Proxy()
         cls.addClassCleanup(cls.proxy.close)
-        cls.cluster = Cluster(VERSIONS[-1], 1, "--behind", cls.proxy.port, *cls.options)
+        cls.cluster = Cluster(VERSIONS[-1], 1, "--behind", cls.proxy.port, *PATIENT, *cls.options)
         cls.addClassCleanup(cls.cluster.remove)
         cls.proxy.serve((cls.cluster.dir / "behind").read_text().strip())
 

@@ -13,7 +13,7 @@ import unittest
 import wire
 from kafkatest import VERSIONS, Cluster
 from proxy import AFTER, BEFORE, HOLD, Trap
-from protocoltest import QUICK, BrokerCase, World, weir
+from protocoltest import PATIENT, BrokerCase, World, weir
 from weirtest import BUILD, MODULES, Client
 
 CUTS = 5  # each way
@@ -118,7 +118,7 @@ class OldLog(BrokerCase):
     of today."""
 
     def setUp(self):
-        self.cluster = Cluster(VERSIONS[-1])
+        self.cluster = Cluster(VERSIONS[-1], 1, *PATIENT)
         self.addCleanup(self.cluster.remove)
         self.world = World(self, partitions=1)
         self.sent = 0
