@@ -115,7 +115,12 @@ append_version(weiri_log *log, const weiri_world *world, size_t number, weiri_by
         (void)weiri_signal_wait(weiri_log_moved(log), weiri_signal_count(weiri_log_moved(log)), 5);
     status = (weir_status)(atomic_load(&answer) - 1);
     weiri_staged_fini(&append.topics[WEIRI_TOPIC_SCHEMAS]);
-    return status == WEIR_OK ? WEIR_OK : weiri_error_set(err, status, "the module's messages could not be recorded in the log");
+    if (status == WEIR_OK)
+        return WEIR_OK;
+    if (weiri_log_state(log, err) == WEIR_OK) /* else it says why */
+        (void)weiri_error_set(err, status, "the log has not taken them");
+    (void)weiri_error_prefix(err, "the module's messages could not be recorded");
+    return err->status = status;
 }
 
 weir_status
