@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What people ask of processes, told by the lane: pending timers, rejections that nobody heard; and what was held and is released, for the
  * router to send again. Threads: the lane's; weiri_commands_*: any. */
+#include "base/memory.h"
 #include "command/lane_stage.h"
 #include "command/router.h"
+#include <stdlib.h>
 
 static void
 add_row(weiri_buffer *to, const weiri_pending_row *row, const char *names)
@@ -14,6 +16,38 @@ add_row(weiri_buffer *to, const weiri_pending_row *row, const char *names)
     }
 }
 
+static int
+compare_slots(const void *left, const void *right)
+{
+    const struct weiri_timer_slot *a = left, *b = right;
+
+    return a->at_ms < b->at_ms ? -1 : a->at_ms > b->at_ms;
+}
+
+/* The earliest that are pending. What was moved or cleared is in the heap too, and must not take the place of those. */
+static void
+add_timers(weiri_lane *lane, weiri_buffer *to)
+{
+    const weiri_timer_heap *timers = &lane->processes.timers;
+    struct weiri_timer_slot *slots = weiri_allocate((timers->n + 1) * sizeof *slots);
+    size_t told = 0;
+
+    if (timers->n > 0) {
+        memcpy(slots, timers->slots, timers->n * sizeof *slots);
+        qsort(slots, timers->n, sizeof *slots, compare_slots);
+    }
+    for (size_t i = 0; i < timers->n && told < WEIRI_PENDING_ROWS; i++) {
+        const weiri_pending_timer *timer = slots[i].timer;
+        int64_t due_ms;
+        if (!weiri_lane_timer_pending(lane, timer, &due_ms))
+            continue;
+        const weiri_pending_row row = { (uint64_t)due_ms, timer->set_by, timer->aggregate, 1, timer->name_size, timer->key_size };
+        add_row(to, &row, timer->names);
+        told++;
+    }
+    weiri_release(slots);
+}
+
 void
 weiri_lane_tell_processes(weiri_lane *lane, const weiri_request *request)
 {
@@ -23,14 +57,7 @@ weiri_lane_tell_processes(weiri_lane *lane, const weiri_request *request)
     weiri_pending *pending = weiri_lane_answer(lane, request, WEIR_OK);
 
     pending->text_at = (uint32_t)texts->size;
-    for (size_t i = 0; i < processes->timers.n && i < WEIRI_PENDING_ROWS; i++) {
-        const weiri_pending_timer *timer = processes->timers.slots[i].timer;
-        int64_t due_ms;
-        if (!weiri_lane_timer_pending(lane, timer, &due_ms))
-            continue;
-        const weiri_pending_row row = { (uint64_t)due_ms, timer->set_by, timer->aggregate, 1, timer->name_size, timer->key_size };
-        add_row(texts, &row, timer->names);
-    }
+    add_timers(lane, texts);
     for (uint64_t i = 0; i < u->total && i < WEIRI_PENDING_ROWS; i++) {
         const weiri_pending_row row = { .number = u->offsets[(u->total - 1 - i) % WEIRI_UNANSWERED_KEPT] };
         add_row(texts, &row, NULL);
