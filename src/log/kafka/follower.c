@@ -341,8 +341,7 @@ halt_all(weiri_kafka *k, const char *topic, uint32_t partitions)
 
     (void)weiri_error_set(&err, WEIR_INVALID,
         "%s has %u partitions now, and the log was made with %u: keys would go elsewhere. All lanes have halted, nothing is lost. "
-        "Partitions "
-        "can't be taken away: make topics with more under another app, and bring the log there",
+        "Partitions can't be taken away: make topics with more under another app, and bring the log there",
         topic, partitions, k->log.identity.partitions);
     weiri_lock_take(&k->lock);
     k->changed = err;
